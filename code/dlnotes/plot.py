@@ -159,15 +159,17 @@ def feature_maps(maps: Mapping[str, Tensor], *, columns: int = 8) -> Figure:
 def kernels(weight: Tensor) -> Figure:
     """画卷积核：每列一个输出通道，每行一个输入通道；蓝是正，橙是负，透明是零。
 
+    每个输出通道各按自己最大的绝对值上色，所以看得清花纹，但列与列之间不能比深浅。
+
     形状:
         weight: (O, I, h, w)。
     """
     outputs, inputs, h, w = weight.shape
-    bound = weight.abs().max().item()
+    weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
     # 拼成一张 (I·h, O·w) 的图：96 个核若各占一个坐标系，SVG 会大十倍。
     mosaic = weight.detach().cpu().permute(1, 2, 0, 3).reshape(inputs * h, outputs * w)
     figure, (axes,) = _panels(1, height=0.4 + WIDTH * len(mosaic) / mosaic.shape[1])
-    axes.imshow(mosaic.numpy(), cmap=SIGNED, vmin=-bound, vmax=bound)
+    axes.imshow(mosaic.numpy(), cmap=SIGNED, vmin=-1, vmax=1)
     axes.vlines([n * w - 0.5 for n in range(outputs + 1)], -0.5, inputs * h - 0.5, color=FAINT, linewidth=0.8)
     axes.hlines([n * h - 0.5 for n in range(inputs + 1)], -0.5, outputs * w - 0.5, color=FAINT, linewidth=0.8)
     axes.set_xticks([n * w + (w - 1) / 2 for n in range(outputs)], list(map(str, range(outputs))))

@@ -85,7 +85,7 @@ def course_map(vault: Vault, graph: Graph) -> CourseMap:
 
 
 def draw_png(chart: CourseMap, scale: int = 1) -> bytes:
-    """Draw the map as a PNG, 250 pixels wide times *scale*, with its hash inside. Needs Pillow and a CJK font."""
+    """Draw the map as a PNG, 250 pixels wide times *scale*, its hash inside; needs Pillow and a CJK font."""
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
@@ -99,13 +99,17 @@ def draw_png(chart: CourseMap, scale: int = 1) -> bytes:
         draw = ImageDraw.Draw(layer)
         colour = COLOURS[after.line % len(COLOURS)]
         points = [(x * fine, y * fine) for x, y in _curve(before, after)]
-        draw.line(points, fill=f"{colour}{'ff' if before.line == after.line else '66'}", width=int(1.6 * fine))
+        draw.line(
+            points, fill=f"{colour}{'ff' if before.line == after.line else '66'}", width=int(1.6 * fine)
+        )
         image.alpha_composite(layer)
     draw = ImageDraw.Draw(image)
     for n, label in enumerate(chart.labels):
         colour = COLOURS[n % len(COLOURS)]
         corner = ((MARGIN - RADIUS) * fine, n * ROW * fine)
-        draw.rectangle(draw.textbbox(corner, label, font=label_font), fill=(0, 0, 0, 0))  # no track through words
+        draw.rectangle(
+            draw.textbbox(corner, label, font=label_font), fill=(0, 0, 0, 0)
+        )  # no track through words
         draw.text(corner, label, fill=colour, font=label_font)
     for stop in chart.stops:
         box = [(c + d * RADIUS) * fine for d in (-1, 1) for c in (stop.x, stop.y)]

@@ -70,7 +70,7 @@ def snippet(codebase: CodeBase, symbol: Symbol) -> Snippet:
 def tests_reaching(
     tests_root: Path, codebase: CodeBase, symbols: Collection[Symbol]
 ) -> Mapping[Symbol, tuple[TestRef, ...]]:
-    """Return the tests whose code, fixtures included, reaches each of *symbols*; a method counts as its class.
+    """Return the tests whose code, fixtures included, reaches each of *symbols*, a method as its class.
 
     Raises:
         UnknownSymbol: the code root does not define one of them.

@@ -27,7 +27,15 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 LIBRARY = re.compile(r"site-packages|dist-packages|[\\/]lib[\\/]python3|^<", re.IGNORECASE)
 LONGEST_TEXT = 20_000
 """Characters of text that one output may have; the rest is cut, and said so."""
-DISPLAYED = ("image/svg+xml", "image/webp", "image/png", "image/jpeg", "text/html", "text/markdown", "text/plain")
+DISPLAYED = (
+    "image/svg+xml",
+    "image/webp",
+    "image/png",
+    "image/jpeg",
+    "text/html",
+    "text/markdown",
+    "text/plain",
+)
 
 PRELUDE = """
 def _start(setup, large=250_000):
@@ -98,8 +106,8 @@ def run_note(
     """Run the cells of *note* in a process of its own and return what they gave.
 
     *setup* is code that runs first, in a namespace of its own; *environment* an expression whose value, a
-    dictionary of texts, says where the note ran, in the namespace of *setup*. *timeout* is for the whole note,
-    in seconds; *memory_mib* for its process and those that it starts.
+    dictionary of texts, says where the note ran, in the namespace of *setup*. *timeout* is for the whole
+    note, in seconds; *memory_mib* for its process and those that it starts.
 
     Raises:
         CellFailed: a cell raised, ran out of time or memory, or its process died.
@@ -246,9 +254,9 @@ def _environment(kernel: _Kernel, note: Note, setup: str, expression: str) -> di
         return {"python": ".".join(map(str, sys.version_info[:3]))}
     code = (
         "def _tell(setup, expression):\n"
-        "    import json\n    space = {}\n"
-        "    import builtins\n"
-        f"    exec(setup.split(';')[0], space)\n"
+        "    import json\n"
+        "    space = {}\n"
+        "    exec(setup, space)\n"
         "    print(json.dumps(eval(expression, space)), end='')\n"
         f"_tell({setup!r}, {expression!r})"
     )
@@ -367,7 +375,7 @@ def _kernel(python: str, env: dict[str, str], cwd: Path, note: Note) -> Iterator
         language="python",
     )
 
-    class OneSpec(KernelSpecManager):  # type: ignore[misc]
+    class OneSpec(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
             return spec
 
@@ -389,7 +397,7 @@ def _kernel(python: str, env: dict[str, str], cwd: Path, note: Note) -> Iterator
         client = None
         try:
             manager.start_kernel(cwd=str(cwd), env=whole, stderr=subprocess.DEVNULL)
-            watch.start(manager.provisioner.pid)
+            watch.start(manager.provisioner.pid)  # type: ignore[union-attr]
             client = manager.blocking_client()
             client.start_channels()
             client.wait_for_ready(timeout=120)

@@ -35,6 +35,7 @@ FORMAT = "1"
 """Enters every hash; raise it when the canonical form changes, and everything is stale once."""
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 Chain: TypeAlias = tuple[str, ...]
 """``train.fit.cache`` as ``("train", "fit", "cache")``."""
 
@@ -51,6 +52,13 @@ QUIET_BUILTINS = _words(
     enumerate filter float format frozenset getattr hasattr hash hex id int isinstance issubclass
     iter len list map max memoryview min object oct ord pow property range repr reversed round set
     slice sorted staticmethod str sum super tuple type vars zip
+    """
+)
+BUILTINS = QUIET_BUILTINS | _words(
+    """
+    BaseException BaseExceptionGroup Ellipsis ExceptionGroup GeneratorExit KeyboardInterrupt NotImplemented
+    StopAsyncIteration StopIteration SystemExit __import__ aiter anext breakpoint compile copyright credits
+    delattr display eval exec exit get_ipython globals help input license locals next open print quit setattr
     """
 )
 READING_METHODS = frozenset({"items", "keys", "values", "get", "copy", "index", "count", "format", "join"})
@@ -220,7 +228,10 @@ def _dump(node: object, out: list[str]) -> None:
     elif isinstance(node, list):
         out.append("[")
         for item in node:
-            _dump(item, out)
+            if item is None:  # no key in `{**d}`, no default of a keyword
+                out.append("-")
+            else:
+                _dump(item, out)
             out.append(",")
         out.append("]")
     else:
@@ -364,14 +375,14 @@ class _Module:
             for s in self.body
         )
         self.bindings: dict[str, _Binding] = {}
-        self.stars: list[str] = []
+        self.stars: list[tuple[int, str]] = []
         self.imports: list[_Import] = []
         for index, statement in enumerate(self.body):
             scope = _Scope([statement], self.package)
             self.imports += (target for _, target in scope.imports)
             if isinstance(statement, ast.ClassDef):
                 self.imports += (t for _, t in _Scope(statement.body, self.package).imports)
-            self.stars += (target.module for name, target in scope.imports if target.attr == "*")
+            self.stars += ((index, target.module) for name, target in scope.imports if name == "*")
             is_import = isinstance(statement, ast.Import | ast.ImportFrom)
             for bound in sorted(scope.names | scope.imported):
                 binding = self.bindings.setdefault(bound, _Binding())
@@ -629,7 +640,7 @@ class _Reading:
         self._in_function(node.args, [node.body], ())
 
     def _in_function(self, args: ast.arguments, body: Sequence[ast.AST], params: Sequence[ast.AST]) -> None:
-        for default in [*args.defaults, *filter(None, args.kw_defaults)]:
+        for default in _defaults(args):
             self._visit(default)
         scope = _Scope(body, self.module.package)
         parameters = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
@@ -747,9 +758,12 @@ def _module_pattern(node: ast.expr, package: str) -> str:
 
 
 class _End(NamedTuple):
-    """What a chain leads to. Of *whole* and *star* modules all must be taken, of *star* for ``import *``."""
+    """What a chain leads to. Of *whole* and *star* modules all must be taken, of *star* for ``import *``.
 
-    kind: Literal["unit", "module", "external", "missing", "whole", "star"]
+    *plain* is an attribute that no code of ours defines: ``train.__name__``.
+    """
+
+    kind: Literal["unit", "module", "external", "missing", "whole", "star", "plain"]
     module: str
     name: str = ""
 
@@ -794,6 +808,8 @@ class CodeBase:
         self._effects_of: dict[str, _Effects] = {}
         self._refs_of: dict[str, _Refs] = {}
         self._quiet: dict[str, bool] = {}
+        self._happenings: dict[str, list[int]] = {}
+        self._evaluated_of: dict[tuple[str, int], set[Chain]] = {}
         self._canonicals: dict[tuple[str, int], str] = {}
         self._file_hashes: dict[str, str] = {}
         self._names: tuple[str, ...] | None = None
@@ -1033,17 +1049,25 @@ class CodeBase:
                 ends.append(_End("unit", module.name, head))
             if module.name:
                 finals = self._finals(module, head)
-                if hops is not None and finals:
-                    hops[f"{module.name}:{head}"] = finals
+                if hops is not None and finals and binding.is_alias:
+                    # `from x import y` takes y as it is then, perhaps before another module sets it
+                    happened = self._happened(module, max(binding.statements))
+                    when = (_End("plain", f"after {happened}"),) if happened else ()
+                    hops[f"{module.name}:{head}"] = (*finals, *when)
                 for final in finals:
                     ends += self._beyond(final, rest, hops)
             else:  # a cell's imports are its own text; what counts is where they lead from there
                 for target in binding.imports:
                     ends += self._ends_of(target, rest, hops)
-        for star in module.stars:
-            if self._provides(star, head, set()):
-                ends.append(_End("star", star))
-                ends += self._ends_in(star, chain, hops)
+        stars = [(at, star) for at, star in module.stars if self._provides(star, head, set())]
+        for _, star in stars:
+            ends.append(_End("star", star))
+            ends += self._ends_in(star, chain, hops)
+        if stars and module.name and hops is not None and (binding is None or binding.is_alias):
+            hops[f"{module.name}:{head}"] = (
+                *hops.get(f"{module.name}:{head}", ()),
+                *self._taken(module, head),
+            )
         if module.is_package:
             below = f"{module.name}.{head}"
             # `from .lenet import lenet` in __init__ hides the submodule for good: it was loaded before
@@ -1051,6 +1075,16 @@ class CodeBase:
             if not is_hidden and self._module(below) is not None and _End("module", below) not in ends:
                 ends += self._beyond(_End("module", below), rest, hops)
         return ends
+
+    def _taken(self, module: _Module, name: str) -> list[_End]:
+        """Return when ``import *`` gives the module a name: among what else binds it, after what has happened."""
+        binding = module.bindings.get(name)
+        others = binding.statements if binding else []
+        return [
+            _End("plain", star, f"after {sum(i < at for i in others)}, {self._happened(module, at)}")
+            for at, star in module.stars
+            if self._provides(star, name, set())
+        ]
 
     def _ends_in(
         self, name: str, chain: Chain, hops: dict[str, tuple[_End, ...]] | None = None
@@ -1067,9 +1101,10 @@ class CodeBase:
             return [_End("whole", name)]
         if "__getattr__" in module.bindings:
             return [*self._ends(module, ("__getattr__",)), _End("whole", name)]
-        if any(self._is_ours(star) is False for star in module.stars):
-            return []
-        return [] if re.fullmatch(r"__\w+__", chain[0]) else [_End("missing", name, chain[0])]
+        is_plain = re.fullmatch(r"__\w+__", chain[0]) or not all(
+            self._is_ours(star) for _, star in module.stars
+        )
+        return [_End("plain" if is_plain else "missing", name, chain[0])]
 
     def _ends_of(self, target: _Import, rest: Chain, hops: dict[str, tuple[_End, ...]] | None) -> list[_End]:
         chain = (*filter(None, [target.attr]), *rest)
@@ -1122,7 +1157,7 @@ class CodeBase:
         has_all = "__all__" in module.bindings
         if name.startswith("_") and not has_all:
             return False
-        if name in module.bindings or any(self._provides(s, name, seen) for s in module.stars):
+        if name in module.bindings or any(self._provides(s, name, seen) for _, s in module.stars):
             return True
         return module.is_package and self._module(f"{star}.{name}") is not None
 
@@ -1143,9 +1178,7 @@ class CodeBase:
                 case _:
                     mutated, is_outward, is_loud = self._impact(module, [statement])
             bound = _Scope([statement], module.package).names
-            is_simple = isinstance(
-                statement, ast.Assign | ast.AnnAssign | ast.AugAssign | Function | ast.ClassDef
-            )
+            is_simple = isinstance(statement, SIMPLE)
             if is_outward or (is_loud and not (is_simple and bound)):
                 effects.statements.append(index)
             elif is_loud:
@@ -1166,9 +1199,10 @@ class CodeBase:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     for decorator in node.decorator_list:
                         is_loud |= self._is_loud(module, _called(decorator))
-                    stack += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+                    stack += [*node.decorator_list, *_defaults(node.args)]
                     continue
                 case ast.Lambda():
+                    stack += _defaults(node.args)
                     continue
                 case ast.Attribute(value=inner) | ast.Subscript(value=inner):
                     if not isinstance(node.ctx, ast.Load):
@@ -1191,9 +1225,10 @@ class CodeBase:
                 case ast.Call():
                     is_loud |= self._is_loud(module, node.func)
                     if self._calls_ours(module, node.func):
-                        names = {a.id for a in node.args if isinstance(a, ast.Name)}
-                        names |= {k.value.id for k in node.keywords if isinstance(k.value, ast.Name)}
-                        mutated |= {n for n in names if self._is_mutable(module, n)}
+                        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                        own, others = self._mutable_in(module, given)
+                        mutated |= own
+                        is_loud |= others
             stack += ast.iter_child_nodes(node)
         return {name for name in mutated if name in module.bindings}, is_outward, is_loud
 
@@ -1212,7 +1247,7 @@ class CodeBase:
             is_loud |= self._has_hook(module, node, set())
             inner: list[ast.AST] = [*node.bases, *node.body]
         else:
-            inner = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+            inner = list(_defaults(node.args))
         touched, acts, may_act = self._impact(module, [*inner, *node.decorator_list])
         return mutated | touched, is_loud or acts or may_act
 
@@ -1321,6 +1356,21 @@ class CodeBase:
                         return True
         return False
 
+    def _mutable_in(self, module: _Module, nodes: Sequence[ast.expr]) -> tuple[set[str], bool]:
+        """Return the module's own mutable constants that *nodes* hand on, and whether they hand on others."""
+        own: set[str] = set()
+        others = False
+        for node in (n for given in nodes for n in ast.walk(given) if isinstance(n, ast.Name)):
+            if self._is_fresh(module, node.id):
+                own |= {node.id} if self._is_mutable(module, node.id) else set()
+                continue
+            for end in self._ends(module, (node.id,)):
+                home = self._modules.get(end.module)
+                others |= end.kind in ("module", "star", "whole") or (
+                    end.kind == "unit" and home is not None and self._is_mutable(home, end.name)
+                )
+        return own, others
+
     def _calls_ours(self, module: _Module, function: ast.expr) -> bool:
         chain, root = _unwound(function)
         return isinstance(root, ast.Name) and any(
@@ -1344,7 +1394,7 @@ class CodeBase:
         return any(
             _is_loud_word(end.module)
             if end.kind == "external"
-            else end.kind != "unit" or not self._is_quiet(end.module, end.name)
+            else end.kind != "plain" and (end.kind != "unit" or not self._is_quiet(end.module, end.name))
             for end in ends
         )
 
@@ -1374,7 +1424,7 @@ class CodeBase:
                     if (end.module, end.name) not in seen:
                         seen.add((end.module, end.name))
                         queue.append((end.module, end.name))
-                else:
+                elif end.kind != "plain":
                     quiet = False
         self._quiet[start] = quiet
         return quiet
@@ -1431,6 +1481,7 @@ class CodeBase:
         indices = sorted(set(indices))
         own = [self._canonical(module, i) for i in indices]
         own += [self._order(module, i, name) for i in indices]
+        own += map(str, [*self._finals(module, name), *self._taken(module, name)])
         if reading.is_annotated:
             own.append(f"annotations {module.has_future_annotations}")
         refs.entries[key] = _digest(*own, *self._link(module, reading, refs))
@@ -1442,14 +1493,68 @@ class CodeBase:
         if isinstance(statement, Function) and not statement.decorator_list and not statement.args.defaults:
             return ""
         effects = self._effects(module)
-        names, calls = _evaluated(statement)
-        seen = [f"{sum(i < index for i in effects.statements)} effects"] if calls else []
-        for other in sorted(names - {name}):
+        chains = self._evaluated(module, index)
+        seen = [f"{self._happened(module, index)} effects"] if chains else []
+        for other in sorted({chain[0] for chain in chains} - {name}):
             if other in module.bindings:
                 steps = {*module.bindings[other].statements, *effects.mutators.get(other, [])}
-                if len(steps) > 1:
-                    seen.append(f"{other} {sum(i < index for i in steps)}")
+                before = sum(i < index for i in steps)
+                if len(steps) > 1 or not before:
+                    seen.append(f"{other} {before}")
         return ", ".join(seen)
+
+    def _evaluated(self, module: _Module, index: int) -> set[Chain]:
+        key = (module.name, index)
+        if key not in self._evaluated_of:
+            statement = module.body[index]
+            self._evaluated_of[key] = _evaluated(statement, not module.has_future_annotations)
+        return self._evaluated_of[key]
+
+    def _happened(self, module: _Module, index: int) -> int:
+        """Return how much that acts on other modules, or may, the module has run before a statement."""
+        if module.name not in self._happenings:
+            effects = self._effects(module)
+            indices = {*effects.statements, *effects.names.values()}
+            for i, statement in enumerate(module.body):
+                if any(self._is_effectful(t) for _, t in _Scope([statement], module.package).imports):
+                    indices.add(i)
+            self._happenings[module.name] = sorted(indices)
+        return sum(i < index for i in self._happenings[module.name])
+
+    def _is_effectful(self, target: _Import) -> bool:
+        """Whether importing runs more than definitions, in any module that it loads."""
+        seen: set[str] = set()
+        queue = [target.loads, f"{target.module}.{target.attr}"]
+        while queue:
+            name = queue.pop()
+            module = self._module(name) if self._is_ours(name) else None
+            if module is None or name in seen:
+                continue
+            seen.add(name)
+            effects = self._effects(module)
+            if effects.statements or effects.names:
+                return True
+            queue.append(name.rpartition(".")[0])
+            queue += (part for t in module.imports for part in (t.loads, f"{t.module}.{t.attr}"))
+        return False
+
+    def _not_there(self, module: _Module, index: int) -> list[str]:
+        """Return the names that a statement reads though they are not there, or not yet: importing fails."""
+        gone = []
+        for chain in sorted(self._evaluated(module, index)):
+            head = chain[0]
+            binding = module.bindings.get(head)
+            first = [min(binding.statements)] if binding is not None else []
+            first += (at for at, star in module.stars if self._provides(star, head, set()))
+            is_own = first and min(first) == index and isinstance(module.body[index], SIMPLE)
+            if first and (min(first) > index or is_own):
+                gone.append(f"{head} too early")
+            ends = self._ends(module, chain)
+            if not ends and not (head in BUILTINS or _is_error(head) or re.fullmatch(r"__\w+__", head)):
+                gone.append(f"no {head}")
+            elif ends and all(end.kind == "missing" for end in ends):
+                gone += (f"no {_shown(end)}" for end in ends)
+        return gone
 
     def _refs_of_import(self, module: _Module) -> _Refs:
         refs = _Refs()
@@ -1460,7 +1565,11 @@ class CodeBase:
         own: list[str] = []
         for target in module.imports:
             own += self._load(target, refs)
+        for index in range(len(module.body)):
+            own += self._not_there(module, index)
         steps = sorted({(i, "") for i in effects.statements} | {(i, n) for n, i in effects.names.items()})
+        loads = [str(t) for t in module.imports if self._is_effectful(t)]
+        own += loads if len(loads) > 1 else []
         for index, name in steps:
             own.append(name or self._canonical(module, index))
             if name:
@@ -1502,7 +1611,7 @@ class CodeBase:
                     refs.edges.add(f"{final.module}:{final.name}")
                 elif final.kind in ("whole", "star"):
                     refs.edges.add(f"{final.module}:*")
-        refs.edges |= {f"{star}:*" for star in module.stars if self._module(star) is not None}
+        refs.edges |= {f"{star}:*" for _, star in module.stars if self._module(star) is not None}
         refs.entries[f"{module.name}:*"] = _digest(*aliases)
         return refs
 
@@ -1553,7 +1662,7 @@ class CodeBase:
                         ("importlib.resources", "importlib_resources", "pkgutil.get_data")
                     )
         for hop, finals in hops.items():
-            if any(final.kind != "external" for final in finals) and not hop.startswith(":"):
+            if any(final.kind not in ("external", "plain") for final in finals) and not hop.startswith(":"):
                 refs.entries[hop] = _digest("import", *map(str, finals))
         for text in sorted(reading.strings):
             self._link_named(module, text, refs)
@@ -1731,24 +1840,50 @@ def _root(node: ast.AST) -> Iterator[str]:
         yield node.id
 
 
-def _evaluated(statement: ast.stmt) -> tuple[set[str], bool]:
-    """Return the names that *statement* reads at once, not in function bodies, and whether it calls."""
-    names: set[str] = set()
-    calls = False
+def _evaluated(statement: ast.stmt, with_annotations: bool) -> set[Chain]:
+    """Return what *statement* reads at once, not in function bodies."""
+    chains: set[Chain] = set()
+    local: set[str] = set()  # names of class bodies and comprehensions
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
-        if isinstance(node, Function):
-            stack += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
-            calls |= bool(node.decorator_list)
-            continue
-        if isinstance(node, ast.Lambda):
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        calls |= isinstance(node, ast.Call)
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                local.update(getattr(p, "name", "") for p in getattr(node, "type_params", ()))
+                stack += [*node.decorator_list, *_defaults(node.args)]
+                if with_annotations:
+                    notes = [a.annotation for a in ast.walk(node.args) if isinstance(a, ast.arg)]
+                    stack += filter(None, [*notes, node.returns])
+                if node is not statement:
+                    local.add(node.name)
+                continue
+            case ast.Lambda():
+                stack += _defaults(node.args)
+                continue
+            case ast.AnnAssign() if not with_annotations:
+                stack += filter(None, [node.target, node.value])
+                continue
+            case ast.Attribute() | ast.Name() if isinstance(node.ctx, ast.Load):
+                attrs, root = _unwound(node)
+                if isinstance(root, ast.Name):
+                    chains.add((root.id, *attrs))
+                    continue
+            case ast.ClassDef():
+                local.update(_Scope(node.body, "").names | _Scope(node.body, "").imported)
+                local.update(getattr(p, "name", "") for p in getattr(node, "type_params", ()))
+            case ast.Name():
+                local.add(node.id)
+            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar():
+                local.add(node.name or "")
+            case ast.MatchMapping():
+                local.add(node.rest or "")
         stack += ast.iter_child_nodes(node)
-    return names, calls
+    bound = _Scope([statement], "").names
+    return {chain for chain in chains if chain[0] not in local or chain[0] in bound}
+
+
+def _defaults(args: ast.arguments) -> list[ast.expr]:
+    return [*args.defaults, *filter(None, args.kw_defaults)]
 
 
 def _is_loud_word(dotted: str) -> bool:

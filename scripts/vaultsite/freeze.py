@@ -94,16 +94,21 @@ def verdict(
     reasons: list[str] = []
     if len(prints) != len(record.cells):
         reasons.append(f"it has {len(prints)} cells now, {len(record.cells)} were recorded")
+    told: set[str] = set()  # a symbol that many cells reach is named once
     for n, (now, then) in enumerate(zip(prints, record.cells, strict=False), 1):
         if now.hash != then.hash:
             reasons.append(f"cell {n} changed")
-        for symbol in sorted(now.symbols.keys() | then.symbols.keys()):
+            continue
+        for symbol in sorted((now.symbols.keys() | then.symbols.keys()) - told):
             if symbol not in then.symbols:
                 reasons.append(f"cell {n} now reaches {symbol}")
             elif symbol not in now.symbols:
                 reasons.append(f"cell {n} no longer reaches {symbol}")
             elif now.symbols[symbol] != then.symbols[symbol]:
                 reasons.append(f"cell {n}: {symbol} changed")
+            else:
+                continue
+            told.add(symbol)
     aged = environment is not None and any(
         environment.get(key) != record.environment.get(key) for key in MOVES if key in environment
     )
@@ -172,7 +177,7 @@ def save(vault: Path, record: Record) -> bool:
         if same_outputs and old.environment == record.environment:
             return False
     pictures: dict[str, bytes] = {}
-    table = _table(record, path, pictures)
+    table = _table(record, pictures)
     table["sha256"] = _digest(table)
     try:
         folder = _pictures(path)
@@ -226,7 +231,7 @@ def _prints(record: Record) -> list[tuple[str, dict[str, str]]]:
     return [(cell.hash, dict(cell.symbols)) for cell in record.cells]
 
 
-def _table(record: Record, path: Path, pictures: dict[str, bytes]) -> dict[str, Any]:
+def _table(record: Record, pictures: dict[str, bytes]) -> dict[str, Any]:
     symbols: dict[str, str] = {}
     cells = []
     for cell in record.cells:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vaultsite.links import Resolver, all_links
-from vaultsite.model import Link, Note, Problem, Vault, VaultPath
+from vaultsite.model import Cell, CodeEmbed, Comment, Heading, Link, Note, Problem, Vault, VaultPath
 from vaultsite.reader import sentence_around
 from vaultsite.syntax import parse, plain_text
 
@@ -71,7 +71,7 @@ def nav_from_note(home: Note, resolver: Resolver) -> tuple[NavItem, ...]:
     root: list[object] = []
     open_sections: list[tuple[int, list[object]]] = [(1, root)]
     seen = {home.path}
-    events = sorted([*home.headings, *home.links], key=lambda e: e.start)
+    events: list[Heading | Link] = sorted([*home.headings, *home.links], key=_start)
     for event in events:
         if isinstance(event, Link):
             note = None if event.embed else resolver.target_note(event, home)
@@ -128,6 +128,16 @@ def learning_path(path: VaultPath, graph: Graph) -> tuple[VaultPath, ...]:
     return tuple(order)
 
 
+def reading_minutes(note: Note) -> int:
+    """Estimate a note's time: 350 characters of prose a minute, half a minute for each listing."""
+    listings = [c for c in note.cells if c.kind == "live" and c.options.get("hide") != "source"]
+    spans: list[Cell | CodeEmbed | Comment] = [*note.cells, *note.code_embeds, *note.comments]
+    prose = len("".join(note.body.split())) - sum(
+        len("".join(note.body[s.start : s.end].split())) for s in spans
+    )
+    return max(1, round(prose / 350 + (len(listings) + len(note.code_embeds)) / 2))
+
+
 def prerequisite_cycles(vault: Vault, graph: Graph) -> list[Problem]:
     """Return one problem for every note at which a circle of prerequisites closes."""
     problems = []
@@ -149,6 +159,10 @@ def prerequisite_cycles(vault: Vault, graph: Graph) -> list[Problem]:
         if path not in state:
             visit(path, [path])
     return problems
+
+
+def _start(span: Heading | Link) -> int:
+    return span.start
 
 
 def _sections(items: list[object]) -> Iterator[NavItem]:
@@ -228,4 +242,5 @@ __all__ = [
     "nav_from_folders",
     "nav_from_note",
     "prerequisite_cycles",
+    "reading_minutes",
 ]

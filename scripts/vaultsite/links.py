@@ -23,7 +23,7 @@ HEADING_NOISE = re.compile(r"""[!"#$%&()*+,.:;<=>?@^`{|}~/\[\]\\\s]+""")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a link leads. *anchor* is the heading's or block's id on the page; *detail* explains a bad verdict."""
+    """Where a link leads. *anchor* is the id of the heading or block; *detail* explains a bad verdict."""
 
     verdict: Verdict
     path: VaultPath | None = None

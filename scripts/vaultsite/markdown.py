@@ -89,10 +89,8 @@ def expand(note: Note, writer: Writer, around: Surroundings) -> str:
             if note.body[line_start : math.start].strip(" \t>"):
                 text = "\n\n" + text
         edits.append((math.start, math.end, text))
-    for link in note.links:
-        edits.append((link.start, link.end, writer.link(link, around.resolver.resolve(link, note))))
-    for heading in note.headings:
-        edits.append((heading.end, heading.end, writer.heading_id(heading.slug)))
+    edits += [(x.start, x.end, writer.link(x, around.resolver.resolve(x, note))) for x in note.links]
+    edits += [(heading.end, heading.end, writer.heading_id(heading.slug)) for heading in note.headings]
     if note.blocks:
         start = 0
         for line in note.body.split("\n"):
@@ -139,10 +137,15 @@ class HtmlWriter:
         where = f"{snippet.path} · {embed.symbol.partition(':')[2] or '整个模块'}"
         lines = f"第 {snippet.first_line}–{snippet.last_line} 行"
         meta = [_anchor(self.around.code_url(snippet), f"源码{lines}")]
-        tests = self.around.tests.get(embed.symbol, ())
+        module = posixpath.basename(snippet.path).removesuffix(".py")
+        # The tests of the module itself first: others reach the symbol by way of something else.
+        tests = sorted(
+            self.around.tests.get(embed.symbol, ()), key=lambda t: not t.path.endswith(f"test_{module}.py")
+        )
         if tests:
             links = "、".join(
-                _anchor(self.around.test_url(test), test.name, f"{test.path}:{test.line}") for test in tests[:4]
+                _anchor(self.around.test_url(test), test.name, f"{test.path}:{test.line}")
+                for test in tests[:4]
             )
             more = f" 等 {len(tests)} 个" if len(tests) > 4 else ""
             meta.append(f"测试：{links}{more}")
@@ -248,7 +251,7 @@ class PlainWriter:
         return _fence(output.data.get("text/plain", ""), "text")
 
 
-class VaultExtension(Extension):
+class VaultExtension(Extension):  # type: ignore[misc]
     """Python-Markdown's side: before a page is rendered, set ``expand`` to what writes its Markdown."""
 
     expand: Callable[[Callable[[str], str]], str] | None = None
@@ -258,7 +261,7 @@ class VaultExtension(Extension):
         md.preprocessors.register(_ExpandPreprocessor(md, self), "vault", 29)
 
 
-class _ExpandPreprocessor(Preprocessor):
+class _ExpandPreprocessor(Preprocessor):  # type: ignore[misc]
     def __init__(self, md: Markdown, extension: VaultExtension) -> None:
         super().__init__(md)
         self.extension = extension

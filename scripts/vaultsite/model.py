@@ -159,7 +159,7 @@ class Vault:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One thing that a cell printed or displayed. *data* maps a MIME type to text; binary kinds hold base64."""
+    """One thing that a cell printed or displayed. *data* maps MIME type to text; binary kinds hold base64."""
 
     kind: Literal["stdout", "stderr", "display"]
     data: Mapping[str, str]

@@ -18,12 +18,12 @@ def inline_svg(svg: str, prefix: str, label: str) -> str:
     """
     svg = svg[svg.index("<svg") :] if "<svg" in svg else svg
     # A <style> inside an inline SVG styles the whole page; matplotlib's holds two properties of all strokes.
-    svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL
+    )
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", svg))
-    svg = re.sub(
-        r'\s+id="([^"]*)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", svg
-    )
+    svg = re.sub(r'\s+id="([^"]*)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", svg)
     svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: f"{m[1]}{prefix}-{m[2]}", svg)
     svg = re.sub(re.escape(INK), "currentColor", svg, flags=re.IGNORECASE)
     return ROOT.sub(lambda m: _root(m[0], label), svg, count=1).strip()

@@ -106,12 +106,12 @@ class _Parser:
         i = 0
         while i < len(self.lines):
             line = self.lines[i]
-            if fence := FENCE.fullmatch(line.text):
-                if fence["fence"][0] == "~" or "`" not in fence["info"]:
-                    self._inline(run)
-                    run = []
-                    i = self._fence(i, fence)
-                    continue
+            fence = FENCE.fullmatch(line.text)
+            if fence and (fence["fence"][0] == "~" or "`" not in fence["info"]):
+                self._inline(run)
+                run = []
+                i = self._fence(i, fence)
+                continue
             if line.text.strip().startswith("%%") and line.text.count("%%") == 1:
                 closing = self._find_line(i + 1, "%%")
                 if closing is not None:
@@ -302,9 +302,7 @@ class _Parser:
                 _strip_prefix(part, prefix) if n else part
                 for n, part in enumerate(text[i + 2 : closing].split("\n"))
             )
-            self.maths.append(
-                Math(tex.strip(), True, line, offset + i, offset + closing + 2, prefix)
-            )
+            self.maths.append(Math(tex.strip(), True, line, offset + i, offset + closing + 2, prefix))
             return closing + 2
         closing = i
         while True:

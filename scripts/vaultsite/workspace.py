@@ -7,20 +7,20 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from vaultsite import coursemap
 from vaultsite.embed import Snippet, TestRef, snippet, tests_reaching
 from vaultsite.execute import CellFailed, run_note
-from vaultsite.fingerprint import CodeBase, UnknownSymbol
+from vaultsite.fingerprint import CodeBase, UnknownSymbol, source_hash
 from vaultsite.freeze import CellPrint, DamagedRecord, Record, Verdict, from_run, load, save, verdict
 from vaultsite.graph import Graph, build_graph
 from vaultsite.links import Resolver
-from vaultsite.model import Cell, Note, Problem, Symbol, Vault, VaultError, VaultPath
+from vaultsite.model import Cell, Note, Output, Problem, Symbol, Vault, VaultError, VaultPath
 from vaultsite.reader import read_vault
 
 HOME_NAMES = ("导航", "index", "README", "Home", "MOC")
-MAP_OWNER = "tmp-250.png"
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,9 @@ def cell_prints(note: Note, codebase: CodeBase) -> tuple[CellPrint, ...]:
     before: list[str] = []
     for cell in note.cells:
         closure = codebase.closure_of_source(cell.source, before)
-        prints.append(CellPrint(_cell_hash(cell), dict(closure.symbols)))
+        prints.append(
+            CellPrint(_cell_hash(cell), {str(name): digest for name, digest in closure.symbols.items()})
+        )
         before.append(cell.source)
     return tuple(prints)
 
@@ -201,7 +203,7 @@ def run_notes(
                 cwd=settings.root,
                 python=python,
                 timeout=settings.timeout,
-                on_cell=(lambda cell, note=note: on_cell(note, cell)) if on_cell else None,
+                on_cell=partial(on_cell, note) if on_cell else None,
             )
         except CellFailed as error:
             failed.append(error)
@@ -244,18 +246,14 @@ def _unknown(note: Note, error: UnknownSymbol) -> Problem:
     name = str(error.symbol).partition(":")[2].rpartition(".")[2] or str(error.symbol)
     cell = next((c for c in note.cells if name in c.source), note.cells[0])
     offset = next((n for n, text in enumerate(cell.source.split("\n")) if name in text), 0)
-    return Problem(
-        note.path, cell.line + offset, f"cell {cell.index}: unknown symbol {error.symbol}{near}"
-    )
+    return Problem(note.path, cell.line + offset, f"cell {cell.index}: unknown symbol {error.symbol}{near}")
 
 
 def _cell_hash(cell: Cell) -> str:
-    from vaultsite.fingerprint import source_hash
-
     return source_hash(cell.source, salt=f"{cell.kind} {cell.options.get('raises', '')}")
 
 
-def outputs_of(workspace: Workspace, note: Note) -> Sequence[tuple[object, ...]]:
+def outputs_of(workspace: Workspace, note: Note) -> Sequence[tuple[Output, ...]]:
     """Return the recorded outputs of each cell of a fresh note; nothing for one that must run first."""
     judged = workspace.verdicts.get(note.path)
     if judged is None or judged.state != "fresh":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vaultsite.embed import TestRef, snippet, tests_reaching
+from vaultsite import embed
+from vaultsite.embed import TestRef, snippet
 from vaultsite.fingerprint import CodeBase, UnknownSymbol
 from vaultsite.model import Symbol
 
@@ -159,14 +160,18 @@ def code(tmp_path: Path) -> CodeBase:
         ("build", "@functools.cache\ndef build(n: int)", '\nleft""" + str(n)'),
         ("LeNet", "class LeNet(Block):\n    # no part", "\n    pad = 2"),
         ("LeNet.size", "@property\ndef size(self)", "\n    return 1"),
-        ("LeNet.depth", '@functools.cached_property\ndef depth(self) -> int:\n    """Deep.\n\n    Very.', "\n    return 2"),
+        (
+            "LeNet.depth",
+            '@functools.cached_property\ndef depth(self) -> int:\n    """Deep.\n\n    Ve',
+            "\n    return 2",
+        ),
         ("LeNet.width", "# no part of it\nwidth = 3", "width = 3  # after"),
         ("LeNet.pad", "# The padding.\npad = 2", "pad = 2"),
         ("LeNet.Config", "class Config:\n    rate = 1", "return self.rate"),
         ("LeNet.Config.best", "def best(self)", "return self.rate"),
         ("twice", "def twice(x):", "return x * 2"),
     ],
-)  # fmt: skip
+)
 def test_a_snippet_is_the_symbol_s_lines(code: CodeBase, symbol: str, starts: str, ends: str) -> None:
     found = snippet(code, Symbol(f"dlnotes.nets.lenet:{symbol}"))
     assert found.source.startswith(starts)
@@ -217,11 +222,11 @@ def test_tests_are_found_through_helpers_fixtures_and_decorators(code: CodeBase,
         "dlnotes:Net.size": {"test_by_a_fixture", "TestBlock.test_named"},
         "dlnotes.nets.lenet:build": {"test_by_a_helper", "test_async"},
         "dlnotes.nets.lenet:SIZES": {"test_sizes"},
-        "dlnotes.nets.blocks:Block": {"TestBlock.test_forward", "test_by_a_fixture", "TestBlock.test_named"},
+        "dlnotes.nets.blocks:Block": {"TestBlock.test_forward", "TestBlock.test_named", "test_by_a_fixture"},
         "dlnotes.nets.blocks:unused": set(),
         "dlnotes.nets.lenet:twice": {"test_nothing"},
     }
-    found = tests_reaching(tmp_path / "tests" / "dlnotes", code, [Symbol(s) for s in asked])
+    found = embed.tests_reaching(tmp_path / "tests" / "dlnotes", code, [Symbol(s) for s in asked])
     assert {symbol: {ref.name for ref in refs} for symbol, refs in found.items()} == asked
     assert found[Symbol("dlnotes.nets.lenet:SIZES")] == (
         TestRef("tests/dlnotes/test_nets.py", 9, "test_sizes"),
@@ -231,5 +236,5 @@ def test_tests_are_found_through_helpers_fixtures_and_decorators(code: CodeBase,
 def test_reading_tests_leaves_the_code_base_as_it_was(code: CodeBase, tmp_path: Path) -> None:
     before = code.symbols(), code.hash(Symbol("dlnotes:Net"))
     write(tmp_path / "tests" / "dlnotes", TESTS)
-    tests_reaching(tmp_path / "tests" / "dlnotes", code, [Symbol("dlnotes:Net")])
+    embed.tests_reaching(tmp_path / "tests" / "dlnotes", code, [Symbol("dlnotes:Net")])
     assert (code.symbols(), code.hash(Symbol("dlnotes:Net"))) == before

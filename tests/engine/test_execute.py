@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from vaultsite.execute import CellFailed, _terminal, run_note
 from vaultsite.model import Note, NoteRun, VaultPath
 from vaultsite.reader import note_from_text
@@ -110,7 +111,8 @@ def test_a_python_without_a_kernel_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_figure_comes_as_the_same_svg_each_time_and_a_huge_one_as_webp() -> None:
     source = (
-        "import matplotlib.pyplot as plt\nplt.rcParams['svg.hashsalt'] = 'x'\nplt.rcParams['svg.fonttype'] = 'none'\n"
+        "import matplotlib.pyplot as plt\nplt.rcParams['svg.hashsalt'] = 'x'\n"
+        "plt.rcParams['svg.fonttype'] = 'none'\n"
         "figure, axes = plt.subplots()\naxes.plot([1, 2])\naxes.set_title('loss')\nplt.close(figure)\nfigure"
     )
     huge = (
@@ -126,7 +128,9 @@ def test_a_figure_comes_as_the_same_svg_each_time_and_a_huge_one_as_webp() -> No
 
 
 def test_any_librarys_html_is_kept_and_addresses_do_not_make_runs_differ() -> None:
-    run = run_note(note(live("class T:\n    def _repr_html_(self):\n        return '<b>x</b>'\nT()"), live("object()")))
+    run = run_note(
+        note(live("class T:\n    def _repr_html_(self):\n        return '<b>x</b>'\nT()"), live("object()"))
+    )
     assert run.cells[0].outputs[0].data["text/html"] == "<b>x</b>"
     assert texts(run)[1] == [("display", "<object at 0x…>")]
 

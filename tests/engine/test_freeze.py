@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vaultsite.freeze import (
     CellPrint,
     CellRecord,
@@ -37,7 +38,9 @@ CELL = CellRecord(
     ),
     1.5,
 )
-RECORD = Record(NOTE, (CELL, CellRecord("bb", {}, (), 0.1)), {"profile": "full", "torch": "2"}, 9.0, 300, "2026-01-01")
+RECORD = Record(
+    NOTE, (CELL, CellRecord("bb", {}, (), 0.1)), {"profile": "full", "torch": "2"}, 9.0, 300, "2026-01-01"
+)
 
 
 def prints(record: Record) -> list[CellPrint]:
@@ -71,7 +74,9 @@ outputs = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(outputs, max_size=3))
-def test_any_outputs_survive_the_round_trip(tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[Output, ...]]) -> None:
+def test_any_outputs_survive_the_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[Output, ...]]
+) -> None:
     vault = tmp_path_factory.mktemp("vault")
     record = replace(RECORD, cells=tuple(CellRecord("h", {"a:b": "1"}, c, 0.0) for c in cells))
     save(vault, record)
@@ -127,7 +132,9 @@ def test_a_missing_picture_is_found_out(tmp_path: Path) -> None:
         load(tmp_path, NOTE)
 
 
-def test_an_interrupted_write_leaves_the_old_record_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_the_old_record_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save(tmp_path, RECORD)
 
     def fail(source: str, target: str) -> None:

@@ -92,7 +92,10 @@ def test_the_course_map_carries_the_hash_of_what_it_shows(make_vault: MakeVault)
     png = draw_png(chart)
     assert digest_in(png) == chart.digest
     assert int.from_bytes(png[16:20], "big") == 250
-    changed = FILES | {"d.md": '---\nprerequisites: ["[[c]]"]\n---\n', "导航.md": HOME.replace("[[c]]", "[[d]]")}
+    changed = FILES | {
+        "d.md": '---\nprerequisites: ["[[c]]"]\n---\n',
+        "导航.md": HOME.replace("[[c]]", "[[d]]"),
+    }
     assert course_map(*graph_of(make_vault, changed)).digest != chart.digest
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from vaults import MakeVault
 from hypothesis import given
 from hypothesis import strategies as st
+
+from vaults import MakeVault
 from vaultsite.links import Resolver
 from vaultsite.model import Link, VaultPath
 from vaultsite.reader import note_from_text, read_vault
@@ -37,13 +38,25 @@ def link(target: str, kind: str = "wiki") -> Link:
         pytest.param("only", "导航.md", "resolved", "a/Only.md", id="1: case does not matter"),
         pytest.param("1.2 感知机", "导航.md", "resolved", "1.2 感知机.md", id="1: a dot is part of the name"),
         pytest.param("p.png", "导航.md", "resolved", "img/p.png", id="1: an attachment by its name"),
-        pytest.param("15  实战：Kaggle + 竞赛【v2】", "导航.md", "resolved", "15  实战：Kaggle + 竞赛【v2】.md", id="1: two spaces, plus, full width"),
-        pytest.param("./同名", "b/同名.md", "resolved", "b/同名.md", id="3: a relative path from the note's folder"),
+        pytest.param(
+            "15  实战：Kaggle + 竞赛【v2】",
+            "导航.md",
+            "resolved",
+            "15  实战：Kaggle + 竞赛【v2】.md",
+            id="1: two spaces, plus, full width",
+        ),
+        pytest.param(
+            "./同名", "b/同名.md", "resolved", "b/同名.md", id="3: a relative path from the note's folder"
+        ),
         pytest.param("../a/同名", "b/同名.md", "resolved", "a/同名.md", id="3: dots lead up"),
         pytest.param("b/同名", "导航.md", "resolved", "b/同名.md", id="4: an exact vault path wins"),
-        pytest.param("/img/p.png", "导航.md", "resolved", "img/p.png", id="4: a leading slash is the vault's root"),
+        pytest.param(
+            "/img/p.png", "导航.md", "resolved", "img/p.png", id="4: a leading slash is the vault's root"
+        ),
         pytest.param("/c/同名", "导航.md", "unresolved", None, id="4: a leading slash allows no suffix"),
-        pytest.param("c/同名", "导航.md", "resolved", "b/c/同名.md", id="5: whole segments at the path's end"),
+        pytest.param(
+            "c/同名", "导航.md", "resolved", "b/c/同名.md", id="5: whole segments at the path's end"
+        ),
         pytest.param("同名", "b/c/同名.md", "resolved", "b/c/同名.md", id="5: the own folder first"),
         pytest.param("同名", "导航.md", "ambiguous", None, id="5: a true tie is ambiguous"),
         pytest.param("Perceptron", "导航.md", "alias", "别名.md", id="6: an alias, after all else"),
@@ -82,7 +95,9 @@ def test_a_markdown_link_is_percent_decoded_first(make_vault: MakeVault) -> None
 
 def test_names_compare_in_nfc(make_vault: MakeVault) -> None:
     vault = read_vault(make_vault({"Café.md": "", "x.md": ""}))
-    found = Resolver(vault).resolve(link(unicodedata.normalize("NFD", "Café")), vault.notes[VaultPath("x.md")])
+    found = Resolver(vault).resolve(
+        link(unicodedata.normalize("NFD", "Café")), vault.notes[VaultPath("x.md")]
+    )
     assert found.path == "Café.md"
 
 

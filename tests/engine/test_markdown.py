@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from markdown import markdown
+
 from vaultsite.links import Resolver
 from vaultsite.markdown import HtmlWriter, PlainWriter, Surroundings, VaultExtension, expand, output_html
 from vaultsite.model import Output, Vault, VaultPath
@@ -61,7 +62,7 @@ SHOWN = (Output("display", {"text/plain": "61,706"}),)
 
 def test_an_inline_value_stands_in_its_sentence() -> None:
     page = render("共 `= f'{n:,}'` 个", outputs=[SHOWN])
-    assert '>61,706</span> 个' in page
+    assert ">61,706</span> 个" in page
     assert "f&#x27;{n:,}&#x27;" in page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vaults import MakeVault
 from vaultsite.model import VaultError
 from vaultsite.reader import read_vault, sentence_around
@@ -15,7 +16,9 @@ def message_of(make_vault: MakeVault, files: dict[str, str | bytes]) -> str:
 
 
 def test_front_matter_may_be_json_as_digital_garden_writes_it(make_vault: MakeVault) -> None:
-    vault = read_vault(make_vault({"a.md": '---\n{"tags":["x"],"dg-publish":true,"permalink":"/p/"}\n---\n\n# T\n'}))
+    vault = read_vault(
+        make_vault({"a.md": '---\n{"tags":["x"],"dg-publish":true,"permalink":"/p/"}\n---\n\n# T\n'})
+    )
     (note,) = vault.notes.values()
     assert (note.title, note.tags, note.meta["permalink"], note.headings[0].line) == ("T", ("x",), "/p/", 5)
 

@@ -7,13 +7,14 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vaultsite.syntax import parse, plain_text, slugify
 
 MARKUP = st.text(alphabet="[]|`$%#!\\<->=\n \t>中a0^{}()*", max_size=200)
 
 
 def test_live_fences_and_inline_values_are_cells_in_the_order_of_the_text() -> None:
-    body = "`= 1 + 1`\n\n```python live caption=\"a b\"\nx = 1\n```\n\n| `= x` |\n"
+    body = '`= 1 + 1`\n\n```python live caption="a b"\nx = 1\n```\n\n| `= x` |\n'
     cells = parse(body).cells
     assert [(c.index, c.kind, c.source, c.line) for c in cells] == [
         (1, "inline", "1 + 1", 1),
@@ -97,7 +98,9 @@ def test_an_anchor_is_never_empty_and_has_no_space(text: str) -> None:
     assert not any(char.isspace() for char in slug)
 
 
-@pytest.mark.parametrize("unit", ["[", "`", "$ ", "%%%", "> ", "[[a ", "![[", "<!--", "[a](", "`a``", "[[" + "[a"])
+@pytest.mark.parametrize(
+    "unit", ["[", "`", "$ ", "%%%", "> ", "[[a ", "![[", "<!--", "[a](", "`a``", "[[" + "[a"]
+)
 def test_parsing_is_linear(unit: str) -> None:
     """Four times the text takes about four times as long: a ratio, so that a slow machine passes too."""
 
