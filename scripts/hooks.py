@@ -241,7 +241,11 @@ def _catch_up(workspace: Workspace) -> Workspace:
     def started(note: Note, cell: Any) -> None:
         log.info("running %s, cell %d of %d", note.name, cell.index, len(note.cells))
 
-    failed: list[CellFailed] = run_notes(workspace, stale, on_cell=started)
+    try:
+        failed: list[CellFailed] = run_notes(workspace, stale, on_cell=started)
+    except ImportError as error:
+        log.warning("nothing can run here (%s); install requirements.txt", error)
+        return workspace
     for error in failed:
         log.error("%s\n%s", _place(error.problem, workspace), error.traceback)
     return open_workspace(workspace.settings)

@@ -1064,10 +1064,8 @@ class CodeBase:
             ends.append(_End("star", star))
             ends += self._ends_in(star, chain, hops)
         if stars and module.name and hops is not None and (binding is None or binding.is_alias):
-            hops[f"{module.name}:{head}"] = (
-                *hops.get(f"{module.name}:{head}", ()),
-                *self._taken(module, head),
-            )
+            key = f"{module.name}:{head}"
+            hops[key] = (*hops.get(key, ()), *self._taken(module, head))
         if module.is_package:
             below = f"{module.name}.{head}"
             # `from .lenet import lenet` in __init__ hides the submodule for good: it was loaded before
@@ -1077,11 +1075,11 @@ class CodeBase:
         return ends
 
     def _taken(self, module: _Module, name: str) -> list[_End]:
-        """Return when ``import *`` gives the module a name: among what else binds it, after what has happened."""
+        """Return when ``import *`` gives the module a name: after what else binds it and has happened."""
         binding = module.bindings.get(name)
         others = binding.statements if binding else []
         return [
-            _End("plain", star, f"after {sum(i < at for i in others)}, {self._happened(module, at)}")
+            _End("star", star, f"after {sum(i < at for i in others)}, {self._happened(module, at)}")
             for at, star in module.stars
             if self._provides(star, name, set())
         ]
@@ -1327,9 +1325,11 @@ class CodeBase:
             return False
         return all(isinstance(v, ast.ClassDef) for v in self._values(module, end.name))
 
-    def _is_mutable(self, module: _Module, name: str) -> bool:
+    def _is_mutable(self, module: _Module, name: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether *name* may be bound to an object that keeps state."""
         binding = module.bindings.get(name)
-        if binding is None or binding.is_alias:
+        key = f"{module.name}:{name}"
+        if binding is None or binding.is_alias or key in seen:
             return False
         values = self._values(module, name)
         for value in values:
@@ -1339,8 +1339,20 @@ class CodeBase:
                 )
         for value in values:
             match value:
-                case None:
+                case None | ast.Subscript() | ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
                     return True
+                case ast.Name() | ast.Attribute():
+                    chain, root = _unwound(value)
+                    ends = self._ends(module, (root.id, *chain)) if isinstance(root, ast.Name) else None
+                    for end in ends or ():
+                        home = self._modules.get(end.module) if end.kind == "unit" else None
+                        is_attr = bool(chain) and end.kind == "unit" and not self._is_class(end)
+                        if end.kind in ("module", "star", "whole") or is_attr:
+                            return True
+                        if home is not None and self._is_mutable(home, end.name, seen | {key}):
+                            return True
+                    if ends is None:
+                        return True
                 case ast.Dict() | ast.List() | ast.Set() | ast.ListComp() | ast.SetComp() | ast.DictComp():
                     return True
                 case ast.expr():

@@ -45,7 +45,12 @@ class Settings:
     def shown(self, path: str) -> str:
         """Return a vault path as seen from where the user stands, for messages that an editor can open."""
         full = self.vault / path
-        return Path(os.path.relpath(full)).as_posix() if full.exists() else path
+        if not full.exists():
+            return path
+        try:
+            return Path(os.path.relpath(full)).as_posix()
+        except ValueError:  # another drive, on Windows
+            return full.as_posix()
 
 
 def read_settings(root: Path, vault: Path | None = None) -> Settings:

@@ -56,7 +56,10 @@ def figures() -> dict[str, object]:
         "images": plot.images(torch.rand(7, 1, 28, 28), CLASSES[:7], wrong=[False] * 6 + [True]),
         "feature_maps": plot.feature_maps({name: maps[name] for name in ("c1", "s4")}),
         "kernels": plot.kernels(model.c3.weight),
+        "steps": plot.steps({"损失": [2.0, 1.0, 0.5], "死掉的比例": [0.1, 0.5, 0.6]}),
         "lenet": diagram.lenet(),
+        "responses": diagram.responses(torch.rand(28, 28), torch.randn(2, 5, 5), torch.randn(2, 28, 28)),
+        "connections": diagram.connections(torch.eye(6, 16).bool(), xlabel="C3 的通道", ylabel="S2 的通道"),
     }
 
 

@@ -9,13 +9,17 @@ a scenario is stale though the cell's output would be the same: the price of nev
 from __future__ import annotations
 
 import ast
+import importlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -406,7 +410,7 @@ SCENARIOS = [
     Scenario("import *: what is used", {**TWO, "m.py": "from .a import *\ndef run():\n    return f()"}, {"a.py": ("1", "5")}, "from dlnotes.m import run\nrun()", "a:f"),
     Scenario("import *: what is not used", {**TWO, "m.py": "from .a import *\ndef run():\n    return f()"}, {"a.py": ("2", "5")}, "from dlnotes.m import run\nrun()", "a:g", too_many="import * takes the whole module"),
     Scenario("import *: by a function that uses nothing of it", {**TWO, "m.py": "from .a import *\ndef run():\n    return 1"}, {"a.py": ("1", "5")}, "from dlnotes.m import run\nrun()"),
-    Scenario("import *: a builtin shadowed", {**TWO, "m.py": "from .a import *\ndef run():\n    return sum([1])"}, {"a.py": ("def g", "def sum")}, "from dlnotes.m import run\nrun()", "+a:* +a:f +a:sum"),
+    Scenario("import *: a builtin shadowed", {**TWO, "m.py": "from .a import *\ndef run():\n    return sum([1])"}, {"a.py": ("def g", "def sum")}, "from dlnotes.m import run\nrun()", "+a:* +a:f +a:sum +m:sum"),
     Scenario("import * in a cell", TWO, {"a.py": ("1", "5")}, "from dlnotes.a import *\nf()", "a:f"),
     Scenario("import * in an earlier cell", TWO, {"a.py": ("1", "5")}, "f()", "a:f", before=("from dlnotes.a import *",)),
     Scenario("globals()", {"m.py": "def a(): return 1\ndef run(n): return globals()[n]()"}, {"m.py": ("1", "2")}, "from dlnotes.m import run\nrun('a')", "m:a"),
@@ -681,6 +685,221 @@ EXPRESSIONS = st.recursive(
 def test_two_expressions_share_a_form_only_if_they_are_one(one: str, other: str) -> None:
     same = ast.unparse(ast.parse(one)) == ast.unparse(ast.parse(other))
     assert (canonical(one) == canonical(other)) == same
+
+
+# none missed: random packages, edited and run
+
+USES = {
+    "value": "{}",
+    "call": "{}()",
+    "class": "{}().v()",
+    "list": "sum({})",
+    "table": "sum(g() for g in {}.values())",
+    "object": "{}.x",
+}
+"""How a number is had from each kind of name."""
+
+STATEMENTS = [
+    ("value", "{new} = {n} + {e}"),
+    ("value", "{value} = {e} + {n}"),
+    ("value", "if {e} > {n}:\n    {new} = {n}\nelse:\n    {new} = {e}"),
+    ("value", "{new}, *_ = {n}, {e}, {n}"),
+    ("call", "def {new}(a={e}):\n    'doc'\n    return a + {n} + {e}"),
+    ("call", "{new} = lambda: {n} + {e}"),
+    ("call", "{new} = {call}"),
+    ("call", "import functools\n{new} = functools.partial({call})"),
+    ("call", "def {new}():\n    {list}.append({n})\n    return len({list}) + {n}"),
+    ("call", "def {new}(): return globals()['{value}'] + {n}"),
+    ("call", "def {new}(a={setter}() or {n}): return a"),
+    ("class", "class {new}:\n    x = {n}\n    def v(self): return self.x + {e} + {n}"),
+    ("class", "class {new}({class}):\n    x = {n}"),
+    ("class", "class {new}({class}):\n    def v(self): return super().v() + {n}"),
+    ("class", "class {new}:\n    x = {list}.append({n})\n    def v(self): return {n}"),
+    ("list", "{new} = [{n}, {e}]"),
+    ("list", "{new} = {list}"),
+    ("", "{list}.append({e} + {n})"),
+    ("", "for i in range(2):\n    {list}[0] += {n}"),
+    ("", "nested = {{'a': {list}}}\nnested['a'].append({n})"),
+    ("value", "def fill(z):\n    z.append({n})\n    return {n}\n{new} = fill(z={list})"),
+    ("table", "{new} = {{}}"),
+    ("register", "def {new}(f):\n    {table}[f.__name__] = f\n    return f"),
+    ("call", "@{register}\ndef {new}(): return {n} + {e}"),
+    ("decorator", "def {new}(f):\n    return lambda: f() + {n}"),
+    ("call", "@{decorator}\ndef {new}(): return {n} + {e}"),
+    ("setter", "def {new}():\n    global {value}\n    {value} = {n} + {e}"),
+    ("", "{setter}()"),
+    ("", "_ = {setter}()"),
+    ("object", "{new} = {class}()"),
+    ("", "{object}.x = {e} + {n}"),
+    (
+        "object",
+        "class {new}:\n    x = {e}\n    def __init_subclass__(cls): {new}.x += cls.y\nclass Sub({new}):\n    y = {n}",
+    ),
+    ("call", "sum = lambda it: {n} + len(list(it))\ndef {new}(): return sum([1])"),
+]
+IMPORTS = [
+    "from .{m} import {name}",
+    "from .{m} import {name} as {new}",
+    "from p.{m} import {name}",
+    "try:\n    from .{m} import {name}\nexcept ImportError:\n    {name} = None",
+    "from .{m} import *",
+    "import p.{m}",
+]
+MODULE_USES = ["{}.{}", "getattr({}, '{}')", "getattr({}, '{}' + '')", "vars({})['{}']"]
+
+
+class Package:
+    """A random package ``p`` of modules that import each other, all of whose names lead to numbers."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.count = 0
+        self.public: dict[str, dict[str, str]] = {}
+        self.files: dict[str, str] = {}
+        for index in range(random.randrange(2, 5)):
+            self.write(f"m{index}")
+        loads = [f"from . import {m}" for m in self.public if random.random() < 0.2]
+        loads += [f"from .{m} import *" for m in self.public if random.random() < 0.1]
+        self.files["__init__.py"] = "\n".join(loads)
+
+    def new(self, kind: str) -> str:
+        self.count += 1
+        return f"{kind or 'none'}_{self.count}"
+
+    def write(self, module: str) -> None:
+        random = self.random
+        names: dict[str, str] = {}
+        uses: list[str] = []
+        lines: list[str] = []
+
+        def fill(text: str, kind: str = "") -> str | None:
+            fields = {"new": self.new(kind)}
+            for needed in {*re.findall(r"(?<!\{)\{([a-z]+)\}", text)} - {"new", "n", "e"}:
+                having = [name for name, its in names.items() if its == needed]
+                if not having:
+                    return None
+                fields[needed] = random.choice(having)
+            names.update({fields["new"]: kind} if kind and "{new}" in text else {})
+            text = re.sub(r"(?<!\{)\{n\}", lambda _: str(random.randrange(3, 90)), text)
+            expressions = [use for use in uses if fields["new"] not in use]
+            text = re.sub(
+                r"(?<!\{)\{e\}",
+                lambda _: random.choice(expressions or ["7"]).replace("{", "{{").replace("}", "}}"),
+                text,
+            )
+            if kind in USES:
+                uses.append(USES[kind].format(fields["new"]))
+            return text.format(**fields)
+
+        for other, public in self.public.items():
+            for _ in range(random.randrange(3) if public else 0):
+                name, kind = random.choice(list(public.items()))
+                if random.random() < 0.3:  # the module itself
+                    alias = self.new("module")
+                    lines.append(f"from . import {other} as {alias}")
+                    uses += (
+                        USES[k].format(random.choice(MODULE_USES).format(alias, n))
+                        for n, k in public.items()
+                        if k in USES
+                    )
+                    if kind == "value":
+                        lines.append(f"{alias}.{name} = {random.randrange(3, 90)}")
+                    continue
+                text, new = random.choice(IMPORTS), self.new(kind)
+                lines.append(text.format(m=other, name=name, new=new))
+                brought = {new: kind} if "{new}" in text else {name: kind} if "{name}" in text else {}
+                brought = dict(public) if "*" in text else brought
+                names.update(brought)
+                uses += (USES[k].format(n) for n, k in brought.items() if k in USES)
+        for _ in range(random.randrange(3, 9)):
+            kind, text = random.choice(STATEMENTS)
+            lines += filter(None, [fill(text, kind)])
+        self.public[module] = names
+        self.files[f"{module}.py"] = "\n".join(lines) + "\n"
+
+    def cell(self) -> str:
+        lines, uses = [], []
+        for _ in range(self.random.randrange(1, 4)):
+            module = self.random.choice(list(self.public))
+            names = [(n, k) for n, k in self.public[module].items() if k in USES]
+            for name, kind in [self.random.choice(names)] if names else []:
+                form, used = self.random.choice(
+                    [
+                        (f"from p.{module} import {name}", name),
+                        (f"from p.{module} import *", name),
+                        (f"import p.{module} as x{module}", f"x{module}.{name}"),
+                        (f"from p import {module}", f"{module}.{name}"),
+                    ]
+                )
+                lines.append(form)
+                uses.append(USES[kind].format(used))
+            lines.append(f"import p.{self.random.choice(list(self.public))}")
+        return "\n".join([*lines, f"out = [{', '.join(uses)}]"])
+
+    def edited(self) -> dict[str, str]:
+        """Return the files with one number, or the order or number of one module's statements, changed."""
+        name = self.random.choice(sorted(self.public)) + ".py"
+        parts = [ast.unparse(statement) for statement in ast.parse(self.files[name]).body]
+        numbers = list(re.finditer(r"(?<![\w.])\d{2,}(?!\w)", self.files[name]))
+        how = self.random.random()
+        if how < 0.6 and numbers:
+            found = self.random.choice(numbers)
+            text = self.files[name]
+            return {**self.files, name: f"{text[: found.start()]}{int(found[0]) + 1000}{text[found.end() :]}"}
+        if len(parts) > 1:
+            index = self.random.randrange(len(parts) - 1)
+            if how < 0.8:
+                parts[index : index + 2] = reversed(parts[index : index + 2])
+            elif how < 0.9:
+                parts.append(parts[index])
+            else:
+                del parts[index]
+        return {**self.files, name: "\n".join(parts)}
+
+
+def run_cell(root: Path, files: dict[str, str], cell: str) -> object:
+    """Run *cell* on a package of *files*; return what it gave, or the kind of its error."""
+    for module in [m for m in sys.modules if m.partition(".")[0] == "p"]:
+        del sys.modules[module]
+    shutil.rmtree(root / "p", ignore_errors=True)
+    (root / "p").mkdir(parents=True)
+    for name, text in files.items():
+        (root / "p" / name).write_text(text, encoding="utf-8")
+    importlib.invalidate_caches()
+    namespace: dict[str, object] = {}
+    try:
+        exec(cell, namespace)
+    except Exception as error:
+        return type(error)
+    return namespace["out"]
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_no_random_edit_that_changes_an_output_is_missed(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = {"changed": 0, "left alone": 0, "too many": 0}
+    size = int(os.environ.get("RANDOM_PACKAGES", "30"))
+    for seed in range(block * size, (block + 1) * size):
+        package = Package(Random(seed))
+        cell = package.cell()
+        output = run_cell(tmp_path, package.files, cell)
+        if isinstance(output, type):
+            continue
+        symbols = CodeBase(tmp_path).closure_of_source(cell).symbols
+        for _ in range(4):
+            edited = package.edited()
+            differs = run_cell(tmp_path, edited, cell) != output
+            try:
+                is_stale = CodeBase(tmp_path).closure_of_source(cell).symbols != symbols
+            except UnknownSymbol:
+                is_stale = True
+            assert is_stale or not differs, f"missed: {seed=}\n{cell}\n{package.files}\n{edited}"
+            seen["changed" if differs else "too many" if is_stale else "left alone"] += 1
+    assert seen["changed"] > size / 2
+    assert seen["left alone"] > seen["too many"], seen
 
 
 # other Pythons, and time
