@@ -776,7 +776,7 @@ class _Effects:
     """What importing a module does: *statements* beyond binding names, *names* whose definition does more."""
 
     statements: list[int] = field(default_factory=list)
-    names: dict[str, int] = field(default_factory=dict)
+    names: list[tuple[int, str]] = field(default_factory=list)
     mutators: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -1180,7 +1180,7 @@ class CodeBase:
             if is_outward or (is_loud and not (is_simple and bound)):
                 effects.statements.append(index)
             elif is_loud:
-                effects.names.update((name, index) for name in sorted(bound))
+                effects.names += ((index, name) for name in sorted(bound))
             for name in mutated - bound:
                 effects.mutators.setdefault(name, []).append(index)
         self._effects_of[module.name] = effects
@@ -1507,13 +1507,27 @@ class CodeBase:
         effects = self._effects(module)
         chains = self._evaluated(module, index)
         seen = [f"{self._happened(module, index)} effects"] if chains else []
-        for other in sorted({chain[0] for chain in chains} - {name}):
+        at_once = {chain[0] for chain in chains}
+        later = self._read_when_called(module, at_once)
+        for other in sorted((at_once | later) - {name}):
             if other in module.bindings:
                 steps = {*module.bindings[other].statements, *effects.mutators.get(other, [])}
                 before = sum(i < index for i in steps)
-                if len(steps) > 1 or not before:
+                is_shadow = other in at_once or other in BUILTINS or self._taken(module, other)
+                if len(steps) > 1 or (not before and is_shadow):
                     seen.append(f"{other} {before}")
         return ", ".join(seen)
+
+    def _read_when_called(self, module: _Module, names: Iterable[str]) -> set[str]:
+        """Return the module's names that its own functions read, if those in *names* are called."""
+        seen: set[str] = set()
+        queue = list(names)
+        while queue:
+            name = queue.pop()
+            if name not in seen and name in module.bindings:
+                seen.add(name)
+                queue += (chain[0] for chain in self._reading(module, name).chains)
+        return seen
 
     def _evaluated(self, module: _Module, index: int) -> set[Chain]:
         key = (module.name, index)
@@ -1526,7 +1540,7 @@ class CodeBase:
         """Return how much that acts on other modules, or may, the module has run before a statement."""
         if module.name not in self._happenings:
             effects = self._effects(module)
-            indices = {*effects.statements, *effects.names.values()}
+            indices = {*effects.statements, *(i for i, _ in effects.names)}
             for i, statement in enumerate(module.body):
                 if any(self._is_effectful(t) for _, t in _Scope([statement], module.package).imports):
                     indices.add(i)
@@ -1579,7 +1593,7 @@ class CodeBase:
             own += self._load(target, refs)
         for index in range(len(module.body)):
             own += self._not_there(module, index)
-        steps = sorted({(i, "") for i in effects.statements} | {(i, n) for n, i in effects.names.items()})
+        steps = sorted([*((i, "") for i in effects.statements), *effects.names])
         loads = [str(t) for t in module.imports if self._is_effectful(t)]
         own += loads if len(loads) > 1 else []
         for index, name in steps:
@@ -1651,10 +1665,7 @@ class CodeBase:
         for (target, rest), line in reading.local_chains.items():
             name = ".".join(filter(None, [target.attr or target.module, *rest]))
             ends += ((end, line, name) for end in self._ends_of(target, rest, hops))
-        for target in reading.loads:
-            # at the top level of a module, loading is the module's own affair; here it is for functions
-            self._load(target, refs)
-        outside = []
+        outside = [gone for target in reading.loads for gone in self._load(target, refs)]
         for end, line, name in ends:
             where = f"{module.path}:{line}"
             match end.kind:

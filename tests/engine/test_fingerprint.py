@@ -891,7 +891,9 @@ def test_no_random_edit_that_changes_an_output_is_missed(
         symbols = CodeBase(tmp_path).closure_of_source(cell).symbols
         for _ in range(4):
             edited = package.edited()
-            differs = run_cell(tmp_path, edited, cell) != output
+            result = run_cell(tmp_path, edited, cell)
+            # code that fails is never published; tests tell of it, not staleness
+            differs = not isinstance(result, type) and result != output
             try:
                 is_stale = CodeBase(tmp_path).closure_of_source(cell).symbols != symbols
             except UnknownSymbol:
