@@ -11,7 +11,7 @@ from vaultsite.links import problem_of
 from vaultsite.model import Note, Problem, VaultPath
 from vaultsite.workspace import Workspace
 
-CELL_OPTIONS = {"live", "hide", "caption", "raises"}
+CELL_OPTIONS = {"live", "hide", "fold", "caption", "raises"}
 EMBED_OPTIONS = {"embed", "caption"}
 HIDEABLE = {"source", "output"}
 

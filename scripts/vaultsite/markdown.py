@@ -112,7 +112,11 @@ class HtmlWriter:
         hidden = cell.options.get("hide", "")
         parts = []
         if hidden != "source":
-            parts.append(highlight_python(cell.source))
+            source = highlight_python(cell.source)
+            if "fold" in cell.options:
+                label = html.escape(cell.options["fold"] or "代码")
+                source = f'<details class="cell-fold"><summary>{label}</summary>{source}</details>'
+            parts.append(source)
         if outputs is None:
             parts.append('<p class="cell-pending">这个单元还没有运行</p>')
         elif outputs and hidden != "output":

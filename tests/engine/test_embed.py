@@ -134,7 +134,11 @@ TESTS = {
             return blocks.unused()
     """,
     "deep/helpers.py": "from dlnotes import Net\n\ndef check():\n    return Net()\n",
-    "deep/test_more.py": "async def test_async():\n    from dlnotes import nothing_else\n    assert nothing_else\n",
+    "deep/test_more.py": """
+        async def test_async():
+            from dlnotes import nothing_else
+            assert nothing_else
+    """,
 }
 
 

@@ -95,12 +95,12 @@ def test_a_written_note_fits_one_sitting(note: Note) -> None:
 
 @pytest.mark.parametrize("note", written(), ids=by_name)
 def test_lines_of_code_fit_the_page(note: Note) -> None:
-    """A line of 88 columns is the widest that a laptop shows without scrolling; Chinese counts double."""
+    """A line of 80 columns is the widest that a laptop shows without scrolling; Chinese counts double."""
     for cell in note.cells:
         if cell.kind == "live" and cell.options.get("hide") != "source":
             for n, line in enumerate(cell.source.split("\n")):
                 columns = sum(2 if ord(char) > 0x2E7F else 1 for char in line)
-                assert columns <= 88, f"line {cell.line + n}: {line}"
+                assert columns <= 80, f"line {cell.line + n}: {line}"
 
 
 @pytest.mark.parametrize("note", written(), ids=by_name)
