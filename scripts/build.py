@@ -17,9 +17,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import venv
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,40 +46,46 @@ class Failed(Exception):  # noqa: N818
 
 
 class Meter:
-    """A progress bar for one piece of work; on a pipe, a line when it starts and one when it is done."""
+    """A progress bar for one piece of work, kept moving by a thread; on a pipe, a line when it starts.
+
+    Set ``state`` to (done, total, what): a total of 0 is an unknown one.
+    """
 
     WIDTH = 24
 
     def __init__(self, label: str) -> None:
         self.label = label
+        self.state: tuple[float, float, str] = (0, 0, "")
         self.started = time.monotonic()
-        self.live = sys.stderr.isatty()
-        self.shown = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Meter:
-        if not self.live:
+        if sys.stderr.isatty():
+            self._thread.start()
+        else:
             print(f"{self.label} …", file=sys.stderr, flush=True)
         return self
 
-    def update(self, done: float, total: float, what: str = "") -> None:
-        """Show that *done* of *total* is done, now at *what*. A *total* of 0 is an unknown one."""
-        if not self.live:
-            return
-        elapsed = time.monotonic() - self.started
-        if total:
-            filled = round(self.WIDTH * done / total)
-            bar = "█" * filled + "░" * (self.WIDTH - filled)
-        else:
-            at = int(elapsed * 8) % (self.WIDTH - 3)
-            bar = "░" * at + "███" + "░" * (self.WIDTH - 3 - at)
-        line = f"{self.label} {bar} {elapsed:4.0f} s  {what}"
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\x1b[2K{_clip(line, width)}", end="", file=sys.stderr, flush=True)
-        self.shown = True
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self.shown:
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+    def _tick(self) -> None:
+        while not self._over.wait(0.15):
+            done, total, what = self.state
+            elapsed = time.monotonic() - self.started
+            if total:
+                filled = round(self.WIDTH * done / total)
+                bar = "█" * filled + "░" * (self.WIDTH - filled)
+            else:
+                at = int(elapsed * 8) % (self.WIDTH - 3)
+                bar = "░" * at + "███" + "░" * (self.WIDTH - 3 - at)
+            line = f"{self.label} {bar} {elapsed:4.0f} s  {what}"
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[2K{_clip(line, width)}", end="", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,19 +157,13 @@ def run(options: argparse.Namespace) -> int:
     for note in chosen:
         last = workspace.records.get(note.path)
         expected = f", last time {last.seconds:.0f} s" if last else ""
-        with Meter(f"running {note.name}{expected}") as meter, _Ticker(meter) as ticker:
-
-            def started_cell(
-                _note: Any, cell: Any, total: int = len(note.cells), t: _Ticker = ticker
-            ) -> None:
-                t.state = (cell.index - 1, total, f"cell {cell.index} of {total}, line {cell.line}")
-
+        with Meter(f"running {note.name}{expected}") as meter:
             failures += run_notes(
                 workspace,
                 [note],
                 profile=options.profile or "",
                 device=options.device,
-                on_cell=started_cell,
+                on_cell=partial(_show_cell, meter),
             )
     for failure in failures:
         place = f"{workspace.settings.shown(failure.problem.path)}:{failure.problem.line}"
@@ -198,7 +200,7 @@ def site(options: argparse.Namespace) -> int:
         with Meter("building the site") as meter:
             config = _mkdocs_config(vault, fresh, strict=getattr(options, "strict", False))
             (hooks,) = config.hooks.values()
-            hooks.page_done = lambda done, total: meter.update(done, total, f"page {done} of {total}")
+            hooks.page_done = partial(_show_page, meter)
             config.plugins.on_startup(command="build", dirty=False)
             try:
                 mkdocs_build(config)
@@ -355,7 +357,7 @@ def _install_node(python: Path) -> None:
 def _pip(python: Path, label: str, *what: str) -> None:
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *what]
     tail: list[str] = []
-    with Meter(label) as meter, _Ticker(meter) as ticker:
+    with Meter(label) as meter:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -368,7 +370,7 @@ def _pip(python: Path, label: str, *what: str) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             tail = [*tail[-15:], line.rstrip()]
-            ticker.state = (0, 0, line.strip())
+            meter.state = (0, 0, line.strip())
         process.wait()
     if process.returncode:
         raise Failed(f"pip could not install {what[-1]}:\n" + "\n".join(tail))
@@ -400,28 +402,13 @@ def _ensure_browser() -> None:
 # ---- the parts --------------------------------------------------------------------------------------------
 
 
-class _Ticker:
-    """Keeps a meter moving while its work waits on something else."""
+def _show_cell(meter: Meter, note: Any, cell: Any) -> None:
+    total = len(note.cells)
+    meter.state = (cell.index - 1, total, f"cell {cell.index} of {total}, line {cell.line}")
 
-    def __init__(self, meter: Meter) -> None:
-        self.meter = meter
-        self.state: tuple[float, float, str] = (0, 0, "")
 
-    def __enter__(self) -> _Ticker:
-        import threading
-
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._tick, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _tick(self) -> None:
-        while not self._done.wait(0.2):
-            self.meter.update(*self.state)
+def _show_page(meter: Meter, done: int, total: int) -> None:
+    meter.state = (done, total, f"page {done} of {total}")
 
 
 class _Log:
