@@ -524,7 +524,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(
         command=build, needs="run", vault=None, out=None, strict=False, profile=None, device="auto"
     )
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="command")
 
     def add(
         name: str, command: Callable[[argparse.Namespace], int], needs: str, text: str

@@ -1,7 +1,7 @@
 """What code means: a hash of a symbol and of all that it reaches in our packages, by AST, never by import.
 
 A *unit* is what one name of a module means: a function, a class with all of its body, or a constant with
-every top-level statement that binds or mutates it. Three keys stand beside units in a closure:
+every top-level statement that binds or mutates it. These keys stand beside units in a closure:
 
 - ``pkg.mod:<module>``: what importing the module does beyond defining names (calls, writes to other modules'
   attributes, decorators that register). Every symbol of the module reaches it, and so does every import.
@@ -9,11 +9,16 @@ every top-level statement that binds or mutates it. Three keys stand beside unit
   (Of one that ``import *`` takes, all names; of one that is used as a value, all that it leads to as well.)
 - ``file:pkg/data/x.csv``: a data file that a reached unit names.
 
-A name that a module only imports is no unit: it is followed to its definition, and its entry
-says where it led.
+- ``pkg.mod:__main__``: what a module does when it is run as a script.
 
-Where in doubt, more is reached, never less. What this cannot see: code that a run reads from outside the
-code root, names built by ``exec`` of computed text in another module, ``sys.path`` games.
+A name that a module only imports is no unit: it is followed to its definition, and its entry
+says where it led. Order enters where it can be seen: a name read between two of its bindings, or before
+something with an effect.
+
+Where in doubt, more is reached, never less. What this cannot see: code and data outside of the code root;
+text that ``exec`` builds and that imports by itself; classes that only a pickle names; an effect hidden in a
+library's function whose name does not betray it (``LOUD_WORD``) and whose value a constant keeps; edits that
+only make an import fail.
 """
 
 from __future__ import annotations
@@ -808,6 +813,7 @@ class CodeBase:
         self._effects_of: dict[str, _Effects] = {}
         self._refs_of: dict[str, _Refs] = {}
         self._quiet: dict[str, bool] = {}
+        self._effectful: dict[str, bool] = {}
         self._happenings: dict[str, list[int]] = {}
         self._evaluated_of: dict[tuple[str, int], set[Chain]] = {}
         self._canonicals: dict[tuple[str, int], str] = {}
@@ -1549,19 +1555,24 @@ class CodeBase:
 
     def _is_effectful(self, target: _Import) -> bool:
         """Whether importing runs more than definitions, in any module that it loads."""
+        start = (target.loads, f"{target.module}.{target.attr}")
         seen: set[str] = set()
-        queue = [target.loads, f"{target.module}.{target.attr}"]
+        queue = list(start)
         while queue:
             name = queue.pop()
-            module = self._module(name) if self._is_ours(name) else None
-            if module is None or name in seen:
+            if name in seen or self._effectful.get(name) is False:
                 continue
             seen.add(name)
+            module = self._module(name) if self._is_ours(name) else None
+            if module is None:
+                continue
             effects = self._effects(module)
-            if effects.statements or effects.names:
+            if effects.statements or effects.names or self._effectful.get(name):
+                self._effectful[name] = True
                 return True
             queue.append(name.rpartition(".")[0])
             queue += (part for t in module.imports for part in (t.loads, f"{t.module}.{t.attr}"))
+        self._effectful.update(dict.fromkeys(seen, False))
         return False
 
     def _not_there(self, module: _Module, index: int) -> list[str]:
