@@ -156,6 +156,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     site.extension.expand = lambda stash: expand(note, HtmlWriter(around, stash), around)
     if uri == INDEX:
         page.meta = {**note.meta, "title": note.title, "search": {"exclude": True}}
+    elif note.path == site.workspace.home:
+        page.meta.setdefault("search", {"exclude": True})  # it names every note: let the notes be found
     return markdown or " \n"
 
 
