@@ -1,0 +1,180 @@
+"""What a reader meets, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, expect
+from browsing import FOLDER, LENET, SITE, Visit
+
+HOME = f"{FOLDER}导航/"
+PAGES = ["", HOME, LENET, f"{FOLDER}24 深度卷积神经网络 AlexNet/", "code/dlnotes/train/"]
+
+
+def targets_of_home() -> list[str]:
+    """The notes that 导航 links to, in its order, each once."""
+    source = Path(__file__).parents[2] / "docs" / f"{FOLDER}导航.md"
+    links = re.findall(r"\[\[(.+?)\\\|", source.read_text(encoding="utf-8"))
+    return list(dict.fromkeys(f"{link}/" for link in links))
+
+
+@pytest.mark.parametrize("start", ["", HOME], ids=["front page", "permalink"])
+def test_every_link_of_the_navigation_note_leads_to_its_note(visit: Visit, start: str) -> None:
+    page = visit.open(start)
+    links = page.locator("article a.wikilink").evaluate_all("links => links.map(a => a.href)")
+    assert len(links) == 35
+    expected = targets_of_home()
+    assert len(expected) == 33
+    seen = []
+    for link in dict.fromkeys(links):
+        page.goto(link)
+        name = visit.path.rstrip("/").rpartition("/")[2]
+        assert " ".join(page.locator("h1").first.inner_text().replace("#", "").split()) == " ".join(name.split())
+        seen.append(visit.path)
+    assert seen == expected
+    assert visit.errors == []
+    assert visit.outside == []
+
+
+def test_next_leads_through_the_whole_course_in_the_order_of_the_navigation_note(visit: Visit) -> None:
+    page = visit.open()
+    seen = []
+    for _ in range(33):
+        page.goto(page.locator("a[rel=next]").first.evaluate("a => a.href"))
+        seen.append(visit.path)
+    assert seen == targets_of_home()
+
+
+def test_the_lenet_page_shows_what_its_code_gave(visit: Visit) -> None:
+    page = visit.open(LENET)
+    assert page.locator(".live-cell .out-figure svg").count() >= 10
+    assert page.locator(".live-cell table.dataframe").count() >= 4
+    assert page.locator(".katex").count() >= 20
+    assert page.locator(".code-embed").count() >= 4
+    values = page.locator(".live-value").all_inner_texts()
+    assert "203,530" in values
+    text = page.locator("article").inner_text()
+    for figure in ("61,706", "416,520", "2.303"):
+        assert figure in text
+    assert page.locator(".cell-pending, .live-value.pending").count() == 0
+    prose = page.locator("article").evaluate(
+        "a => { a = a.cloneNode(true);"
+        " a.querySelectorAll('pre, code, .math').forEach(e => e.remove()); return a.innerText }"
+    )
+    for leftover in ("[[", "`=", "$", "%%", "wzxhzdk"):
+        assert leftover not in prose
+    expect(page.locator("details.provenance summary")).to_contain_text("本页结果由代码算出")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_comes_from_elsewhere_and_the_console_stays_empty(visit: Visit, path: str) -> None:
+    page = visit.open(path)
+    page.wait_for_load_state("networkidle")
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.parametrize("path", PAGES[:4])
+def test_no_page_scrolls_sideways(visit: Visit, path: str, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    page = visit.open(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_is_there_without_javascript(visit_without_scripts: Visit) -> None:
+    visit = visit_without_scripts
+    page = visit.open(LENET)
+    assert page.locator(".out-figure svg").count() >= 10
+    assert page.locator(".katex").count() >= 20
+    assert page.locator(".backlinks li").count() >= 2
+    page.goto(page.locator("a.wikilink", has_text="AlexNet").first.evaluate("a => a.href"))
+    expect(page.locator("h1")).to_contain_text("AlexNet")
+
+
+def test_the_course_map_is_served_where_the_note_asks_for_it(visit: Visit) -> None:
+    page = visit.open()
+    image = page.locator("article img").first
+    assert image.get_attribute("src") == "img/user/Assets/attachments/tmp/tmp-250.png"
+    image.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('article img').complete")
+    assert image.evaluate("i => i.naturalWidth") == 250
+    assert visit.errors == []
+
+
+def test_figures_follow_the_theme(browser: Browser, site_url: str) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme)
+        page = Visit(context.new_page(), site_url).open(LENET)
+        ink = "getComputedStyle(document.querySelector('.out-figure svg text')).fill"
+        colours.append(page.evaluate(ink))
+        context.close()
+    assert colours[0] != colours[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "title"), [("LeNet", "LeNet"), ("注意力机制", "注意力"), ("残差", "ResNet"), ("过拟合", "过拟合")]
+)
+def test_search_finds_a_note_by_its_name(visit: Visit, query: str, title: str) -> None:
+    page = visit.open()
+    page.locator("label.md-header__button[for=__search]").or_(page.locator(".md-search__input")).last.click()
+    field = page.locator(".md-search__input")
+    field.fill(query)
+    field.dispatch_event("keyup")
+    first = page.locator(".md-search-result__link h1, .md-search-result__link h2").first
+    expect(first).to_contain_text(title, timeout=10_000)
+
+
+def test_drafts_say_so(visit: Visit) -> None:
+    page = visit.open(f"{FOLDER}24 深度卷积神经网络 AlexNet/")
+    expect(page.locator(".note-draft")).to_have_text("撰写中")
+
+
+class _Addresses(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            if key in ("id", "name") and value:
+                self.anchors.add(value)
+            elif key in ("href", "src") and value and tag != "base":
+                self.links.append(value)
+
+
+def test_every_address_on_every_page_leads_somewhere() -> None:
+    pages = {p.relative_to(SITE).as_posix(): _Addresses(p.read_text(encoding="utf-8")) for p in SITE.rglob("*.html")}
+    assert len(pages) >= 37
+    dead = []
+    for path, page in pages.items():
+        if path == "404.html":  # its links are absolute: it is shown at any address
+            continue
+        for link in page.links:
+            if urlsplit(link).scheme or link.startswith("//"):
+                continue
+            target, anchor = urldefrag(urljoin(f"https://x/{path.removesuffix('index.html')}", link))
+            file = unquote(urlsplit(target).path).lstrip("/")
+            file = f"{file}index.html" if file.endswith("/") or not file else file
+            if not (SITE / file).is_file():
+                dead.append(f"{path}: {link}")
+            elif anchor and file in pages and unquote(anchor) not in pages[file].anchors | {"__skip", ""}:
+                dead.append(f"{path}: {link} (no such anchor)")
+    assert dead == []
+
+
+def test_no_page_asks_another_host_for_anything() -> None:
+    asking = re.compile(r"""<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//([^/"' ]+)""")
+    outside = {}
+    for path in SITE.rglob("*.html"):
+        hosts = [m[1] for m in asking.finditer(path.read_text(encoding="utf-8")) if 'rel="canonical"' not in m[0]]
+        if hosts:
+            outside[path.relative_to(SITE).as_posix()] = hosts
+    assert outside == {}
