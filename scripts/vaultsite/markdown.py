@@ -91,6 +91,7 @@ def expand(note: Note, writer: Writer, around: Surroundings) -> str:
         edits.append((math.start, math.end, text))
     edits += [(x.start, x.end, writer.link(x, around.resolver.resolve(x, note))) for x in note.links]
     edits += [(heading.end, heading.end, writer.heading_id(heading.slug)) for heading in note.headings]
+    edits += [(at, at, "\\") for at in note.escapes]
     if note.blocks:
         start = 0
         for line in note.body.split("\n"):

@@ -129,6 +129,8 @@ class Note:
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     meta_links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)
+    escapes: tuple[int, ...] = ()
+    """Where standard Markdown needs a backslash that Obsidian does not: `> [!note] 1. a title, no list`."""
 
     @property
     def name(self) -> str:

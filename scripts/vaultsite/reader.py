@@ -91,6 +91,7 @@ def note_from_text(path: VaultPath, text: str) -> Note:
         tags=tuple(dict.fromkeys([*_strings(meta.get("tags")), *parsed.tags])),
         aliases=_strings(meta.get("aliases")),
         meta_links=_meta_links(meta, head),
+        escapes=parsed.escapes,
     )
 
 

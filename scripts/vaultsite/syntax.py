@@ -20,6 +20,7 @@ FENCE = re.compile(
 )
 QUOTE = re.compile(r"(?:[ \t]*>)*[ \t]?")
 HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+CALLOUT_NUMBER = re.compile(r"(?:[ \t]*>)+[ \t]*\[![^\]\n]+\][-+]?[ \t]+\d+(?=[.)][ \t])")
 BLOCK_ID = re.compile(r"(?:^|[ \t])\^([A-Za-z0-9-]+)[ \t]*$")
 OPTION = re.compile(r"""([\w-]+)(?:=("[^"]*"|'[^']*'|[^\s"']+))?""")
 SPECIAL = re.compile(r"[\\`$%<\[!#]")
@@ -44,6 +45,7 @@ class Parsed:
     maths: tuple[Math, ...] = ()
     comments: tuple[Comment, ...] = ()
     tags: tuple[str, ...] = ()
+    escapes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class _Parser:
         self.maths: list[Math] = []
         self.comments: list[Comment] = []
         self.tags: dict[str, None] = {}
+        self.escapes: list[int] = []
         self.slugs: set[str] = set()
 
     def run(self) -> Parsed:
@@ -137,6 +140,8 @@ class _Parser:
                 self._inline(run)
                 run = []
             else:
+                if number := CALLOUT_NUMBER.match(line.text):
+                    self.escapes.append(line.start + number.end())
                 if block := BLOCK_ID.search(line.text):
                     self.blocks.setdefault(block[1], line.number)
                 run.append(line)
@@ -159,6 +164,7 @@ class _Parser:
             tuple(self.maths),
             tuple(sorted(self.comments, key=lambda c: c.start)),
             tuple(self.tags),
+            tuple(self.escapes),
         )
 
     def _find_line(self, start: int, needle: str) -> int | None:

@@ -73,6 +73,12 @@ def test_a_cell_in_a_callout_stays_inside_it() -> None:
     assert "&gt; x" not in page
 
 
+def test_a_number_at_the_head_of_a_callouts_title_is_no_list() -> None:
+    page = render("> [!question]- 1. 为什么？\n> 因为。\n")
+    assert "<summary>1. 为什么？</summary>" in page
+    assert "<ol>" not in page
+
+
 def test_a_link_in_a_table_and_a_heading_is_a_link() -> None:
     page = render("## [[B\\|标题]]\n\n| a |\n| - |\n| [[B\\|cell]] |\n")
     assert '<h2 id="标题"><a class="wikilink" href="B.md">标题</a></h2>' in page

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import SITE, Visit
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from browsing import SITE, Visit
 
 PREFIX = "/notes"
 
@@ -26,7 +27,7 @@ class Handler(SimpleHTTPRequestHandler):
             return str(SITE / "not-there")
         return super().translate_path(path.removeprefix(PREFIX))
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         pass
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
+
 from browsing import FOLDER, LENET, SITE, Visit
 
 HOME = f"{FOLDER}导航/"
@@ -33,7 +34,9 @@ def test_every_link_of_the_navigation_note_leads_to_its_note(visit: Visit, start
     for link in dict.fromkeys(links):
         page.goto(link)
         name = visit.path.rstrip("/").rpartition("/")[2]
-        assert " ".join(page.locator("h1").first.inner_text().replace("#", "").split()) == " ".join(name.split())
+        assert " ".join(page.locator("h1").first.inner_text().replace("#", "").split()) == " ".join(
+            name.split()
+        )
         seen.append(visit.path)
     assert seen == expected
     assert visit.errors == []
@@ -118,7 +121,8 @@ def test_figures_follow_the_theme(browser: Browser, site_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "title"), [("LeNet", "LeNet"), ("注意力机制", "注意力"), ("残差", "ResNet"), ("过拟合", "过拟合")]
+    ("query", "title"),
+    [("LeNet", "LeNet"), ("注意力机制", "注意力"), ("残差", "ResNet"), ("过拟合", "过拟合")],
 )
 def test_search_finds_a_note_by_its_name(visit: Visit, query: str, title: str) -> None:
     page = visit.open()
@@ -151,7 +155,10 @@ class _Addresses(HTMLParser):
 
 
 def test_every_address_on_every_page_leads_somewhere() -> None:
-    pages = {p.relative_to(SITE).as_posix(): _Addresses(p.read_text(encoding="utf-8")) for p in SITE.rglob("*.html")}
+    pages = {
+        p.relative_to(SITE).as_posix(): _Addresses(p.read_text(encoding="utf-8"))
+        for p in SITE.rglob("*.html")
+    }
     assert len(pages) >= 37
     dead = []
     for path, page in pages.items():
@@ -171,10 +178,14 @@ def test_every_address_on_every_page_leads_somewhere() -> None:
 
 
 def test_no_page_asks_another_host_for_anything() -> None:
-    asking = re.compile(r"""<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//([^/"' ]+)""")
+    asking = re.compile(
+        r"""<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=["']?(?:https?:)?//([^/"' ]+)"""
+    )
     outside = {}
     for path in SITE.rglob("*.html"):
-        hosts = [m[1] for m in asking.finditer(path.read_text(encoding="utf-8")) if 'rel="canonical"' not in m[0]]
+        hosts = [
+            m[1] for m in asking.finditer(path.read_text(encoding="utf-8")) if 'rel="canonical"' not in m[0]
+        ]
         if hosts:
             outside[path.relative_to(SITE).as_posix()] = hosts
     assert outside == {}
