@@ -105,6 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except Exception as error:
+        problems = getattr(error, "problems", None)  # VaultError, which cannot be imported before set-up
+        if problems is None:
+            raise
+        print("error: " + "\n".join(map(str, problems)), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; finished records are whole", file=sys.stderr)
         return 130

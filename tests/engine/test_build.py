@@ -161,6 +161,14 @@ def test_a_target_that_cannot_be_written_is_a_clear_error(make_vault: MakeVault,
     assert "Traceback" not in done.stderr
 
 
+def test_a_vault_whose_records_cannot_be_written_is_a_clear_error(make_vault: MakeVault) -> None:
+    vault = make_vault({"a.md": CELL, ".freeze": "a file where the folder of records should be"})
+    done = build("run", "--vault", vault)
+    assert done.returncode == 1
+    assert "cannot be" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 CELL = "# A\n\n```python live\nprint(6 * 7)\n```\n\n共 `= 6 * 7` 个。\n"
 
 
