@@ -7,7 +7,7 @@ import hashlib
 import html
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from vaultsite import katex, node  # noqa: E402
 from vaultsite.check import Report, address, check  # noqa: E402
 from vaultsite.execute import CellFailed  # noqa: E402
 from vaultsite.freeze import Record, is_quick  # noqa: E402
-from vaultsite.graph import RELATIONS, NavItem, reading_minutes  # noqa: E402
+from vaultsite.graph import RELATIONS, Backlink, NavItem, reading_minutes  # noqa: E402
 from vaultsite.markdown import HtmlWriter, Surroundings, VaultExtension, expand  # noqa: E402
 from vaultsite.model import Note, Problem, VaultError, VaultPath  # noqa: E402
 from vaultsite.sources import source_html, source_page  # noqa: E402
@@ -195,16 +195,21 @@ def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, n
         "provenance": _provenance(record) if record else [],
         "provenance_line": _provenance_line(record) if record else "",
         "backlinks": [
-            {
-                **card(link.source),
-                "context_html": html.escape(link.sentence),
-            }
-            for link in graph.backlinks.get(note.path, ())
+            {**card(source), "sentences": sentences}
+            for source, sentences in _by_source(graph.backlinks.get(note.path, ())).items()
         ],
         **{key: [card(p) for p in graph.relations[note.path].get(key, ())] for key in RELATIONS},
         "notebook": "",
     }
     return context
+
+
+def _by_source(backlinks: Iterable[Backlink]) -> dict[VaultPath, list[str]]:
+    """Group the sentences that link here by the note that they stand in."""
+    found: dict[VaultPath, list[str]] = {}
+    for link in backlinks:
+        found.setdefault(link.source, []).append(link.sentence)
+    return found
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> LiveReloadServer:  # noqa: ARG001
