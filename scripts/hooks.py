@@ -1,41 +1,57 @@
-"""MkDocs events in, vaultsite calls out: the only file that knows MkDocs."""
+"""MkDocs events in, vaultsite calls out: the only file that knows MkDocs.
+
+A page is written late: MkDocs reads and renders nothing while it collects the pages. When it asks the
+template for a page, the hash of all that enters it is looked up; what was written before is linked in.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import hashlib
-import html
+import importlib.metadata
+import json
 import logging
+import os
+import re
+import shutil
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Template
+from mkdocs.commands.build import get_context
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from mkdocs.utils import get_relative_url
+from mkdocs.structure.toc import get_toc
 
 SCRIPTS = Path(__file__).resolve().parent
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from vaultsite import katex, node  # noqa: E402
-from vaultsite.check import Report, address, check  # noqa: E402
-from vaultsite.execute import CellFailed  # noqa: E402
-from vaultsite.freeze import Record, is_quick  # noqa: E402
-from vaultsite.graph import RELATIONS, Backlink, NavItem, reading_minutes  # noqa: E402
-from vaultsite.markdown import HtmlWriter, Surroundings, VaultExtension, expand  # noqa: E402
+from vaultsite.addresses import address, read_ledger, redirect_page, settle, url_of, write_ledger  # noqa: E402
+from vaultsite.cache import Cache, cache_folder  # noqa: E402
+from vaultsite.check import Report, check  # noqa: E402
+from vaultsite.freeze import Record  # noqa: E402
+from vaultsite.graph import NavItem  # noqa: E402
+from vaultsite.markdown import Rendered, Renderer  # noqa: E402
 from vaultsite.model import Note, Problem, VaultError, VaultPath  # noqa: E402
+from vaultsite.pages import Look, Pages  # noqa: E402
 from vaultsite.sources import source_html, source_page  # noqa: E402
+from vaultsite.stamp import stamp_of  # noqa: E402
+from vaultsite.wiki import WikiPage, listing  # noqa: E402
 from vaultsite.workspace import (  # noqa: E402
     Workspace,
     open_workspace,
-    outputs_of,
     read_settings,
     run_notes,
     write_course_map,
@@ -44,26 +60,58 @@ from vaultsite.workspace import (  # noqa: E402
 log = logging.getLogger("mkdocs.hooks.vault")
 ROOT = SCRIPTS.parent
 THEME = SCRIPTS / "theme"
-INDEX = "index.md"
 FIGURES = "assets/figures"
 BINARY = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 STATIC = {".css", ".js", ".woff2", ".svg"}
+PACKAGES = ("mkdocs", "mkdocs-material", "Markdown", "pymdown-extensions", "Pygments", "Jinja2")
 
 page_done: Callable[[int, int], None] | None = None
 """Told after each page how many are done, of how many; build.py's progress bar sets it."""
+
+
+class SitePage(Page):
+    """A note, a source file or a page that the vault makes. Its text comes when asked for."""
+
+    note: Note | None = None
+    text: Callable[[], Rendered]
+    """Gives the page's HTML and headings."""
+    key: str = ""
+    """The hash of what *text* gives."""
+
+    def read_source(self, config: MkDocsConfig) -> None:  # noqa: ARG002
+        self.markdown = ""
+        self.content = ""
+
+    def render(self, config: MkDocsConfig, files: Files) -> None:
+        pass
 
 
 @dataclass
 class Site:
     """One build's state."""
 
-    workspace: Workspace
+    pages: Pages
     report: Report
-    extension: VaultExtension
-    math: dict[tuple[str, bool], str] = field(default_factory=dict)
-    sources: dict[str, Path] = field(default_factory=dict)
+    cache: Cache
+    config: MkDocsConfig
+    started: float = field(default_factory=time.time)
+    inputs: str = field(default_factory=lambda: _inputs())
     files: Files | None = None
-    pages: int = 0
+    nav: Navigation | None = None
+    templates: _Templates | None = None
+    redirects: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    done: int = 0
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.pages.workspace
+
+    @functools.cached_property
+    def documents(self) -> Sequence[File]:
+        """The pages, asked for once: MkDocs goes through all files each time."""
+        assert self.files is not None
+        return self.files.documentation_pages()
 
 
 _command = "build"
@@ -81,135 +129,272 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     vault = Path(config.docs_dir).resolve()
     settings = read_settings(ROOT, vault)
     serving = _command == "serve"
+    strict = settings.is_own_vault or config.strict
+    cache = Cache(cache_folder(ROOT, vault))
     try:
-        workspace = open_workspace(settings)
+        workspace = open_workspace(settings, cache, lenient=not strict)
         if serving:
             workspace = _catch_up(workspace)
+        sources = [url.removesuffix(".md") for url in _sources(workspace)]
+        report = check(workspace, strict=strict, stale_is_fatal=not serving)
     except VaultError as error:
         raise _stop(error.problems, workspace=None) from error
-    report = check(workspace, strict=settings.is_own_vault or config.strict, stale_is_fatal=not serving)
     for problem in report.problems:
         if not problem.fatal:
             log.warning(_place(problem, workspace))
     if report.fatal:
         raise _stop(report.fatal, workspace)
-    extension = VaultExtension()
-    config.markdown_extensions.append(extension)  # type: ignore[arg-type]
-    _site = Site(workspace, report, extension)
-    _site.math = _render_math(workspace)
+    config.use_directory_urls = True
+    if (notebooks := config.plugins.get("mkdocs-jupyter")) is not None:
+        # The plugin parses every note to learn that it is no notebook: two thirds of a build.
+        notebooks.should_include = lambda file: file.src_uri.endswith(".ipynb")
+    config.theme.get_env = functools.partial(_theme_env, config.theme.get_env)  # type: ignore[method-assign]
+    renderer = Renderer(config.markdown_extensions, config.mdx_configs)
+    look = Look(_engine(config), _figure_uri)
+    pages = Pages(workspace, renderer, look, _render_math(workspace), cache)
+    _site = Site(pages, report, cache, config)
+    others = [where for where, _ in pages.wiki_pages()]
+    ledger = settle(workspace.vault, _ledger(workspace), [*others, *sources])
+    if ledger.problems:
+        raise _stop(ledger.problems, workspace)
+    _site.redirects = dict(ledger.redirects)
+    _site.places = dict(ledger.places)
     config.watch.append(str(settings.code))
     return config
 
 
+def _theme_env(get_env: Callable[[], Environment]) -> Environment:
+    """The theme's environment, which does not list the 14,000 icons of Material to find its style sheets."""
+    env = get_env()
+    places = env.loader.searchpath if isinstance(env.loader, FileSystemLoader) else []
+
+    def names(extensions: Any = None, filter_func: Callable[[str], bool] | None = None) -> list[str]:  # noqa: ARG001
+        found = set()
+        for place in places:
+            for folder, folders, files in os.walk(place):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                where = Path(folder).relative_to(place)
+                found |= {(where / name).as_posix() for name in files}
+        return sorted(name for name in found if filter_func is None or filter_func(name))
+
+    env.list_templates = names  # type: ignore[method-assign]
+    return env
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Give every note its address; add the front page, the browser's files, figures and source pages."""
-    site = _current()
-    notes = site.workspace.vault.notes
+    """Give every note its page; add the wiki's pages, the browser's files, figures and source pages."""
+    site = state()
+    pages, workspace = site.pages, site.workspace
     for file in list(files):
-        if file.is_documentation_page() and VaultPath(file.src_uri) not in notes:
-            if file.src_uri.endswith(".md"):
-                files.remove(file)  # `publish: false`
-        elif (note := notes.get(VaultPath(file.src_uri))) is not None:
-            _move(file, address(note), config)
-    _add_index(files, config)
+        in_vault = Path(config.docs_dir, file.src_uri).is_file()
+        if in_vault and VaultPath(file.src_uri) not in workspace.vault.files:
+            files.remove(file)  # notes get pages of our own; `publish: false` gets none
+    titles = {page.path: page.title for item in workspace.graph.nav for page in item.pages()}
+    for note in workspace.vault.notes.values():
+        _add_note(files, config, note, titles.get(note.path) or note.title, address(note))
+    home = workspace.vault.notes.get(workspace.home) if workspace.home else None
+    if not any(address(note) == "" for note in workspace.vault.notes.values()):
+        if home is not None:
+            _add_note(files, config, home, home.title, "")
+        else:
+            text = f"<h1>全部笔记</h1>{listing(workspace.graph.nav, pages.urls, '')}"
+            _add_page(files, config, "", "全部笔记", text)
+    for where, made in pages.wiki_pages():
+        _set_text(_add_page(files, config, where, made.title, ""), made)
+    for uri, path in _sources(workspace).items():
+        _add_page(
+            files, config, uri.removesuffix(".md"), path.name, f"<h1>{path.name}</h1>{source_html(path)}"
+        )
     for source, uri in _static_files():
         files.append(File.generated(config, uri, abs_src_path=str(source)))
-    for record in site.workspace.records.values():
+    for record in workspace.records.values():
         for uri, data in _figures(record):
             if uri not in files.src_uris:
                 files.append(File.generated(config, uri, content=data))
-    for uri, path in _sources(site.workspace).items():
-        site.sources[uri] = path
-        generated = File.generated(config, uri, content=f"# {path.name}\n")
-        generated.inclusion = InclusionLevel.NOT_IN_NAV
-        files.append(generated)
-    config.nav = [_nav_entry(item) for item in site.workspace.graph.nav]
+    files.append(File.generated(config, "assets/graph.json", content=pages.graph_json()))
+    files.append(File.generated(config, "assets/search.json", content=pages.search_json()))
+    for old, new in site.redirects.items():
+        text = redirect_page(new, url_of(old))
+        redirect = File.generated(config, f"{old}/index.html", content=text)
+        redirect.inclusion = InclusionLevel.NOT_IN_NAV
+        files.append(redirect)
+    config.nav = [_nav_entry(item) for item in workspace.graph.nav]
     site.files = files
     return files
 
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:  # noqa: ARG001
     """Let the front page lead on to the first note, as the navigation note itself does."""
-    index = files.get_file_from_path(INDEX)
-    home = _current().workspace.home
+    state().nav = nav
+    index = files.get_file_from_path(_source_uri(""))
+    home = state().workspace.home
+    if index is not None:
+        nav.homepage = index.page  # breadcrumbs begin there
     if index is not None and index.page is not None and home is not None:
         own = files.get_file_from_path(home)
         if own is not None and own.page is not None and index.page is not own.page:
             index.page.next_page = own.page.next_page
+            # The front page shows a note: that note's own address is the canonical one.
+            index.page.canonical_url = own.page.canonical_url
     return nav
-
-
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Tell the Markdown extension what this page's spans become."""
-    site = _current()
-    site.extension.expand = None
-    uri = page.file.src_uri
-    if uri in site.sources:
-        path = site.sources[uri]
-        site.extension.expand = lambda stash: f"# {path.name}\n\n{stash(source_html(path))}"
-        page.meta["search"] = {"exclude": True}
-        return markdown
-    note = _note_of(page)
-    if note is None:
-        return markdown
-    around = _surroundings(note, page, site)
-    site.extension.expand = lambda stash: expand(note, HtmlWriter(around, stash), around)
-    if uri == INDEX:
-        page.meta = {**note.meta, "title": note.title, "search": {"exclude": True}}
-    elif note.path == site.workspace.home:
-        page.meta.setdefault("search", {"exclude": True})  # it names every note: let the notes be found
-    return markdown or " \n"
 
 
 def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, nav: Navigation) -> Any:  # noqa: ARG001
     """Hand the template what crosses notes: summary, learning path, backlinks, provenance."""
-    site = _current()
-    site.pages += 1
+    site = state()
+    site.done += 1
     if page_done is not None and site.files is not None:
-        page_done(site.pages, len(site.files.documentation_pages()))
-    note = _note_of(page)
-    if note is None:
-        return context
-    graph = site.workspace.graph
-
-    def card(path: VaultPath) -> dict[str, str]:
-        target = site.workspace.vault.notes[path]
-        return {
-            "title": target.title,
-            "url": _url(path, page),
-            "summary": graph.summaries.get(path, ""),
-            "status": str(target.meta.get("status", "")),
-        }
-
-    record = site.workspace.records.get(note.path) if note.cells else None
-    if (
-        page.file.src_uri == INDEX
-    ):  # the front page shows a note: that note's own address is the canonical one
-        own = _file(note.path).page
-        page.canonical_url = own.canonical_url if own else page.canonical_url
-    context["vault_page"] = {
-        "summary": graph.summaries.get(note.path, ""),
-        "tags": list(note.tags),
-        "status": str(note.meta.get("status", "")),
-        "reading_minutes": reading_minutes(note),
-        "provenance": _provenance(record) if record else [],
-        "provenance_line": _provenance_line(record) if record else "",
-        "backlinks": [
-            {**card(source), "sentences": sentences}
-            for source, sentences in _by_source(graph.backlinks.get(note.path, ())).items()
-        ],
-        **{key: [card(p) for p in graph.relations[note.path].get(key, ())] for key in RELATIONS},
-        "notebook": "",
-    }
+        page_done(site.done, len(site.documents))
+    if isinstance(page, SitePage) and page.note is not None:
+        context["vault_page"] = site.pages.context(page.note, page.url)
     return context
 
 
-def _by_source(backlinks: Iterable[Backlink]) -> dict[VaultPath, list[str]]:
-    """Group the sentences that link here by the note that they stand in."""
-    found: dict[VaultPath, list[str]] = {}
-    for link in backlinks:
-        found.setdefault(link.source, []).append(link.sentence)
-    return found
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> Any:
+    for file in files:
+        if not file.is_documentation_page():
+            file.copy_file = functools.partial(_copy, file)  # type: ignore[method-assign]
+    compiled = state().cache.folder / "templates"
+    compiled.mkdir(exist_ok=True)
+    env.bytecode_cache = FileSystemBytecodeCache(str(compiled))  # a third of a second
+    state().templates = _Templates(env, config, state())
+    return state().templates
+
+
+def on_post_build(config: MkDocsConfig) -> None:  # noqa: ARG001
+    """Only a whole site counts: then the ledger is written and the cache forgets what nothing asked for."""
+    site = state()
+    settings = site.workspace.settings
+    if settings.is_own_vault or (settings.vault / ".addresses.json").is_file():
+        try:
+            if write_ledger(settings.vault, site.places) and _command == "build":
+                log.warning("new addresses: commit %s", settings.shown(".addresses.json"))
+        except VaultError as error:
+            raise _stop(error.problems, site.workspace) from error
+    site.cache.sweep()
+    if _command == "build":
+        site.cache.close()
+
+
+def refresh() -> Callable[[Callable[[], bool]], None] | None:
+    """While serving: write the pages of the notes whose text was edited, without a build.
+
+    Return what writes the other pages that the edit shows on, to be called when nobody waits; it stops as
+    soon as what it is given says so. Return nothing if more than texts changed: then a build is needed.
+    """
+    try:
+        return _refresh(state())
+    finally:
+        state().cache.commit()  # a build that follows opens the same database
+
+
+def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
+    old = site.pages
+    settings = old.workspace.settings
+    if _inputs() != site.inputs:
+        return None
+    try:
+        workspace = open_workspace(
+            settings, site.cache, lenient=not settings.is_own_vault, before=old.workspace
+        )
+    except VaultError:
+        return None  # the build says what is wrong
+    if not _same_but_for_texts(old.workspace, workspace):
+        return None
+    try:
+        math = _render_math(workspace)
+    except PluginError:
+        return None
+    pages = Pages(workspace, old.renderer, old.look, math, site.cache)
+    if pages.nav_digests != old.nav_digests or pages.tags != old.tags or pages.urls != old.urls:
+        return None
+    if settings.is_own_vault and check(workspace, stale_is_fatal=False).fatal:
+        return None
+    if {note.path for note in workspace.stale} != {note.path for note in old.workspace.stale}:
+        return None
+    edited = {
+        path
+        for path, note in workspace.vault.notes.items()
+        if note.digest != old.workspace.vault.notes[path].digest
+    }
+    site.pages = pages
+    rest = []
+    for page in _note_pages(site):
+        assert page.note is not None
+        page.note = workspace.vault.notes[page.note.path]
+        page.meta = dict(page.note.meta)
+        if page.note.path in edited:
+            _write_again(page, site)
+        else:
+            rest.append(page)
+
+    def write_the_rest(interrupted: Callable[[], bool]) -> None:
+        try:
+            _write_rest(site, rest, interrupted)
+        finally:
+            site.cache.commit()
+
+    return write_the_rest
+
+
+def _write_rest(site: Site, rest: list[SitePage], interrupted: Callable[[], bool]) -> None:
+    for page in rest:
+        if interrupted():
+            return
+        _write_again(page, site)
+    for where, made in site.pages.wiki_pages():
+        if interrupted():
+            return
+        file = site.files.get_file_from_path(_source_uri(where)) if site.files else None
+        if file is not None and isinstance(file.page, SitePage):
+            _set_text(file.page, made)
+            _render_again(file.page, site)
+    for name, data in (("graph", site.pages.graph_json()), ("search", site.pages.search_json().encode())):
+        target = Path(site.config.site_dir, f"assets/{name}.json")
+        target.unlink(missing_ok=True)
+        target.write_bytes(data)
+
+
+def _same_but_for_texts(old: Workspace, new: Workspace) -> bool:
+    """Whether two workspaces have the same files, names and addresses."""
+
+    def named(workspace: Workspace) -> list[tuple[Any, ...]]:
+        return [(p, n.title, n.aliases, address(n), n.is_draft) for p, n in workspace.vault.notes.items()]
+
+    return old.vault.files == new.vault.files and named(old) == named(new)
+
+
+def _inputs() -> str:
+    """What a page is made from besides the vault, as far as files tell: the places of build.py's INPUTS."""
+    places = ("code", "scripts", "tests/dlnotes", "mkdocs.yml", "pyproject.toml")
+    return stamp_of(ROOT / place for place in places)
+
+
+def _note_pages(site: Site) -> Iterator[SitePage]:
+    assert site.files is not None
+    for file in site.files:
+        if isinstance(file.page, SitePage) and file.page.note is not None:
+            yield file.page
+
+
+def _write_again(page: SitePage, site: Site) -> None:
+    assert page.note is not None
+    page.key = site.pages.content_key(page.note, page.url)
+    page.text = functools.partial(site.pages.content, page.note, page.url, page.key)
+    _render_again(page, site)
+
+
+def _render_again(page: SitePage, site: Site) -> None:
+    assert site.nav is not None
+    assert site.files is not None
+    assert site.templates is not None
+    page.active = True
+    try:
+        context = get_context(site.nav, site.documents, site.config, page)
+        shown = on_page_context(dict(context), page, site.config, site.nav)
+        site.templates.get_template("main.html").render(shown)
+    finally:
+        page.active = False
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> LiveReloadServer:  # noqa: ARG001
@@ -218,7 +403,218 @@ def on_serve(server: LiveReloadServer, config: MkDocsConfig, builder: Any) -> Li
     return server
 
 
-def _current() -> Site:
+def drop_leftovers() -> int:
+    """Delete from the site's folder what this build did not make; return how many pages are left.
+
+    What is newer than the build was written by somebody else's plugin and stays.
+    """
+    site = state()
+    assert site.files is not None
+    root = Path(site.config.site_dir)
+    made = (
+        {file.dest_uri for file in site.files} | {"sitemap.xml.gz"} | set(site.config.theme.static_templates)
+    )
+    pages = 0
+    for folder, _, names in os.walk(root, topdown=False):
+        where = Path(folder).relative_to(root).as_posix()
+        for name in names:
+            uri = name if where == "." else f"{where}/{name}"
+            path = os.path.join(folder, name)  # noqa: PTH118 - thousands of them
+            if uri not in made and os.stat(path).st_ctime < site.started:  # noqa: PTH116
+                os.unlink(path)  # noqa: PTH108
+            else:
+                pages += name.endswith(".html")
+        if where != ".":
+            with contextlib.suppress(OSError):  # not empty: it stays
+                os.rmdir(folder)  # noqa: PTH106
+    return pages
+
+
+def _copy(file: File, dirty: bool = False) -> None:  # noqa: ARG001
+    """Put a file that is no page in its place, unless it is there; never into a file that has other names.
+
+    A tree that is used again may hold a page there: one file with the cache's and the old site's.
+    """
+    target = Path(file.abs_dest_path)
+    if file.abs_src_path is not None:
+        source = Path(file.abs_src_path)
+        stat = source.stat()
+        if _looks_like(target, stat.st_size, stat.st_mtime_ns):
+            return
+        target.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        return
+    content = file.content_bytes
+    with contextlib.suppress(OSError):
+        if target.stat().st_nlink == 1 and target.read_bytes() == content:
+            return
+        target.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def _looks_like(target: Path, size: int, mtime: int) -> bool:
+    try:
+        stat = target.stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns, stat.st_nlink) == (size, mtime, 1)
+
+
+class _Templates:
+    """The theme's templates, with those of pages behind the cache."""
+
+    def __init__(self, env: Environment, config: MkDocsConfig, site: Site) -> None:
+        self._env = env
+        self._config = config
+        self._site = site
+
+    def get_template(self, name: str) -> Any:
+        return _CachedTemplate(self._env.get_template(name), self._config, self._site)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+
+class _CachedTemplate:
+    def __init__(self, template: Template, config: MkDocsConfig, site: Site) -> None:
+        self._template = template
+        self._config = config
+        self._site = site
+
+    def render(self, context: dict[str, Any]) -> str:
+        """Return a page's HTML; nothing if the finished page was put in its place already."""
+        page = context.get("page")
+        if not isinstance(page, SitePage):
+            return str(self._template.render(context))
+        cache = self._site.cache
+        key = self._key(page, context)
+        target = Path(page.file.abs_dest_path)
+        if cache.page(key, target):
+            return ""
+        text = page.text()
+        page.content, page.toc = text.html, get_toc(text.toc)  # type: ignore[arg-type]
+        output = _tight(str(self._template.render(context)))
+        page.content, page.toc = "", get_toc([])
+        cache.put_page(key, output.encode("utf-8", "xmlcharrefreplace"), target)
+        return ""
+
+    def _key(self, page: SitePage, context: dict[str, Any]) -> str:
+        def neighbour(other: Page | None) -> Any:
+            return other and [other.url, other.title]
+
+        config = self._config
+        parts = [
+            self._site.pages.look.engine,
+            [config.site_name, config.site_url, config.repo_url, config.site_description, _command],
+            [page.url, page.title, page.canonical_url, page.is_homepage, page.meta],
+            [neighbour(page.previous_page), neighbour(page.next_page)],
+            _nav_of(self._site, page),
+            page.key,
+            context.get("vault_page"),
+        ]
+        text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _NoEmptyPages(logging.Filter):
+    """MkDocs says of every page that the cache wrote that it is empty."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Generated empty output" not in record.getMessage()
+
+
+logging.getLogger("mkdocs.commands.build").addFilter(_NoEmptyPages())
+
+
+def _tight(page: str) -> str:
+    """Drop the empty lines of the sidebar: the theme writes some for every page of every section.
+
+    They would be half of a page, and would change when a note is added anywhere.
+    """
+    start = page.find('data-md-component="sidebar" data-md-type="navigation"')
+    end = page.find('data-md-component="content"', start)
+    if start < 0 or end < 0:
+        return page
+    return page[:start] + re.sub(r"\s*\n\s*", "\n", page[start:end]) + page[end:]
+
+
+def _nav_of(site: Site, page: SitePage) -> str:
+    digests = site.pages.nav_digests
+    in_nav = page.note is not None and page.file.src_uri == page.note.path
+    return digests.get(page.note.path if in_nav and page.note else None) or digests[None]
+
+
+def _source_uri(where: str) -> str:
+    """What MkDocs knows a page by that is no note: no note's path begins with a dot."""
+    return f".pages/{where}/index.md" if where else ".pages/index.md"
+
+
+def _add(files: Files, config: MkDocsConfig, uri: str, title: str, where: str) -> SitePage:
+    if old := files.get_file_from_path(uri):
+        files.remove(old)
+    file = File(
+        uri, config.docs_dir, config.site_dir, True, dest_uri=f"{where}/index.html" if where else "index.html"
+    )
+    file.generated_by = "vaultsite"
+    file.inclusion = InclusionLevel.NOT_IN_NAV
+    files.append(file)
+    return SitePage(title, file, config)
+
+
+def _add_note(files: Files, config: MkDocsConfig, note: Note, title: str, where: str) -> None:
+    pages = state().pages
+    page = _add(files, config, note.path if where else _source_uri(""), title, where)
+    page.note = note
+    page.meta = dict(note.meta)
+    page.meta.pop("template", None)  # a person's own word, not MkDocs'
+    page.key = pages.content_key(note, page.url)
+    page.text = functools.partial(pages.content, note, page.url, page.key)
+    page.update_date = pages.shelf.dates.get(note.path, "")
+
+
+def _set_text(page: SitePage, made: WikiPage) -> None:
+    text = f"<h1>{_escaped(made.title)}</h1>{made.body}"
+    page.key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    page.text = lambda: Rendered(text, [])
+
+
+def _add_page(files: Files, config: MkDocsConfig, where: str, title: str, text: str) -> SitePage:
+    page = _add(files, config, _source_uri(where), title, where)
+    page.key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    page.text = lambda: Rendered(text, [])
+    page.update_date = max(state().pages.shelf.dates.values())
+    return page
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _ledger(workspace: Workspace) -> dict[str, str]:
+    return read_ledger(workspace.settings.vault)
+
+
+def _engine(config: MkDocsConfig) -> str:
+    """The hash of all that is the same for every page: code, theme, settings, packages."""
+    files = [
+        Path(__file__),
+        *sorted((SCRIPTS / "vaultsite").glob("*.py")),
+        *sorted((THEME / "overrides").rglob("*.html")),
+        THEME / "package-lock.json",
+        Path(config.config_file_path or ROOT / "mkdocs.yml"),
+        ROOT / "pyproject.toml",
+    ]
+    digest = hashlib.sha256(" ".join(map(importlib.metadata.version, PACKAGES)).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def state() -> Site:
+    """Return the state of the build that runs or ran last."""
     assert _site is not None, "on_config runs first"
     return _site
 
@@ -249,12 +645,12 @@ def _catch_up(workspace: Workspace) -> Workspace:
         log.info("running %s, cell %d of %d", note.name, cell.index, len(note.cells))
 
     try:
-        failed: list[CellFailed] = run_notes(workspace, stale, on_cell=started)
+        failed = run_notes(workspace, stale, on_cell=started)
     except ImportError as error:
         log.warning("nothing can run here (%s); install requirements.txt", error)
         return workspace
-    for error in failed:
-        log.error("%s\n%s", _place(error.problem, workspace), error.traceback)
+    for failure in failed:
+        log.error("%s\n%s", _place(failure.problem, workspace), failure.traceback)
     return open_workspace(workspace.settings)
 
 
@@ -291,39 +687,6 @@ def _spot(place: tuple[Note, int]) -> tuple[VaultPath, int]:
     return place[0].path, place[1]
 
 
-def _move(file: File, where: str, config: MkDocsConfig) -> None:
-    """Serve *file* at ``/where/``."""
-    directory = config.use_directory_urls
-    file.dest_uri = f"{where}/index.html" if directory else f"{where}.html"
-    file.abs_dest_path = str(Path(config.site_dir) / file.dest_uri)
-    file.__dict__.pop("url", None)
-
-
-def _add_index(files: Files, config: MkDocsConfig) -> None:
-    if files.get_file_from_path(INDEX) or files.get_file_from_path("README.md"):
-        return
-    site = _current()
-    if site.workspace.home is not None:
-        text = site.workspace.vault.notes[site.workspace.home].body
-    else:
-        text = "\n".join(["# 全部笔记", "", *_listing(site.workspace.graph.nav, 0)])
-    generated = File.generated(config, INDEX, content=text)
-    generated.inclusion = InclusionLevel.NOT_IN_NAV
-    files.append(generated)
-
-
-def _listing(items: tuple[NavItem, ...], depth: int) -> list[str]:
-    """A list of the whole navigation, as the front page of a vault that has none of its own."""
-    lines = []
-    for item in items:
-        text = html.escape(item.title).replace("[", "\\[").replace("]", "\\]")
-        if item.path is not None:
-            text = f"[{text}](<{item.path}>)"
-        lines.append("    " * depth + f"- {text}")
-        lines += _listing(item.children, depth + 1)
-    return lines
-
-
 def _nav_entry(item: NavItem) -> dict[str, Any]:
     if item.path is not None:
         return {item.title: item.path}
@@ -338,7 +701,7 @@ def _static_files() -> list[tuple[Path, str]]:
         for path in sorted(assets.rglob("*"))
         if path.suffix in STATIC
     ]
-    return [*own, *katex.katex_assets(modules), *node.mermaid_assets(modules)]
+    return [*own, *katex.katex_assets(modules), *node.script_assets(modules)]
 
 
 def _figures(record: Record) -> list[tuple[str, bytes]]:
@@ -362,75 +725,3 @@ def _sources(workspace: Workspace) -> dict[str, Path]:
     files = {settings.code / snippet.path for snippet in workspace.snippets.values()}
     files |= {settings.root / ref.path for refs in workspace.tests.values() for ref in refs}
     return {source_page(path, settings): path for path in sorted(files)}
-
-
-def _surroundings(note: Note, page: Page, site: Site) -> Surroundings:
-    workspace = site.workspace
-    settings = workspace.settings
-
-    def source_url(path: Path, first: int) -> str:
-        file = _file(source_page(path, settings))
-        return f"{get_relative_url(file.url, page.url)}#L-{first}"
-
-    return Surroundings(
-        resolver=workspace.resolver,
-        base=VaultPath(page.file.src_uri),
-        outputs=outputs_of(workspace, note),
-        math=site.math,
-        snippets=workspace.snippets,
-        tests=workspace.tests,
-        summaries=workspace.graph.summaries,
-        code_url=lambda snippet: source_url(settings.code / snippet.path, snippet.first_line),
-        test_url=lambda ref: source_url(settings.root / ref.path, ref.line),
-        figure_url=lambda mime, data: get_relative_url(_figure_uri(mime, data), page.url),
-        file_url=lambda path: _url(path, page),
-    )
-
-
-def _note_of(page: Page) -> Note | None:
-    workspace = _current().workspace
-    if page.file.src_uri == INDEX and INDEX not in workspace.vault.notes:
-        return workspace.vault.notes[workspace.home] if workspace.home else None
-    return workspace.vault.notes.get(VaultPath(page.file.src_uri))
-
-
-def _file(uri: str) -> File:
-    files = _current().files
-    assert files is not None
-    file = files.get_file_from_path(uri)
-    assert file is not None, uri
-    return file
-
-
-def _url(path: VaultPath, page: Page) -> str:
-    return get_relative_url(_file(path).url, page.url)
-
-
-def _provenance_line(record: Record) -> str:
-    profile = "完整规模" if not is_quick(record) else "快速规模"
-    return f"本页结果由代码算出：{record.recorded[:10]} · {profile} · 用时 {_duration(record.seconds)}"
-
-
-def _provenance(record: Record) -> list[tuple[str, str]]:
-    names = {
-        "device": "设备",
-        "device_name": "型号",
-        "profile": "规模",
-        "seed": "随机种子",
-        "torch": "PyTorch",
-        "python": "Python",
-        "platform": "系统",
-    }
-    rows = [(names.get(key, key), value) for key, value in record.environment.items()]
-    return [
-        ("运行日期", record.recorded[:10]),
-        *rows,
-        ("总用时", _duration(record.seconds)),
-        ("内存峰值", f"{record.peak_mib} MiB"),
-    ]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} 秒"
-    return f"{int(seconds) // 60} 分 {int(seconds) % 60} 秒"

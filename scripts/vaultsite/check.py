@@ -6,13 +6,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vaultsite.graph import all_links, prerequisite_cycles
-from vaultsite.links import problem_of
-from vaultsite.model import Note, Problem, VaultPath
+from vaultsite.addresses import clashes
+from vaultsite.expand import part_of
+from vaultsite.graph import prerequisite_cycles
+from vaultsite.links import Target, all_links, problem_of
+from vaultsite.model import Link, Note, Problem, VaultPath
 from vaultsite.workspace import Workspace
 
 CELL_OPTIONS = {"live", "hide", "fold", "caption", "raises"}
 EMBED_OPTIONS = {"embed", "caption"}
+ADVISED = 5
+"""How many dead links are told what may have been meant: a search through all names,
+worth it where a dead link stops the build."""
+
 HIDEABLE = {"source", "output"}
 
 
@@ -34,15 +40,25 @@ def check(workspace: Workspace, *, strict: bool = True, stale_is_fatal: bool = T
     """Judge the whole vault; *strict* makes a dead link fatal, as it is for the project's own vault."""
     problems = list(workspace.problems)
     links: Counter[str] = Counter()
+    dead: list[tuple[Note, Link, Target]] = []
     for note in workspace.vault.notes.values():
-        for link in all_links(note):
-            target = workspace.resolver.resolve(link, note)
+        for link, target in all_links(note, workspace.resolver):
             links[target.verdict] += 1
-            if problem := problem_of(link, note, target, fatal=strict):
-                problems.append(problem)
+            if target.is_dead:
+                dead.append((note, link, target))
         problems.extend(_options(note))
+        problems.extend(_embed_circles(note, workspace, strict))
+    for n, (note, link, target) in enumerate(dead):
+        resolver = workspace.resolver
+        advice = (
+            resolver.advice(link, target)
+            if strict or n < ADVISED
+            else target.detail or "no note has that name"
+        )
+        if problem := problem_of(link, note, target, advice, fatal=strict):
+            problems.append(problem)
     problems.extend(prerequisite_cycles(workspace.vault, workspace.graph))
-    problems.extend(_addresses(workspace))
+    problems.extend(clashes(workspace.vault))
     problems.extend(_stale(workspace, stale_is_fatal))
     if workspace.map_is_stale:
         problems.append(
@@ -58,18 +74,51 @@ def check(workspace: Workspace, *, strict: bool = True, stale_is_fatal: bool = T
     return Report(tuple(sorted(problems)), links, len(notes), drafts)
 
 
-def address(note: Note) -> str:
-    """Return a note's page below the site's root: its permalink, else its vault path."""
-    return str(note.meta.get("permalink") or note.path.removesuffix(".md")).strip("/")
+def verdicts(workspace: Workspace) -> Iterator[dict[str, str | int | None]]:
+    """Yield every link of the vault with its verdict, as ``check --json`` prints it."""
+    for note in workspace.vault.notes.values():
+        for link, target in all_links(note, workspace.resolver):
+            yield {
+                "note": note.path,
+                "line": link.line,
+                "kind": "embed" if link.embed else link.kind,
+                "target": link.target,
+                "verdict": target.verdict,
+                "path": target.path,
+                "anchor": target.anchor,
+                "detail": target.detail,
+            }
 
 
-def _addresses(workspace: Workspace) -> Iterator[Problem]:
-    owners: dict[str, VaultPath] = {}
-    for path, note in workspace.vault.notes.items():
-        key = address(note).casefold()
-        if key in owners:
-            yield Problem(path, 1, f"has the same address as {owners[key]}: /{address(note)}/")
-        owners.setdefault(key, path)
+def _embed_circles(note: Note, workspace: Workspace, strict: bool) -> Iterator[Problem]:
+    """A note that embeds itself, by way of others or not: shown as a link, and an error."""
+
+    def embedded(of: Note) -> Iterator[tuple[Link, Note]]:
+        for link, target in zip(of.links, workspace.resolver.targets(of), strict=True):
+            if link.embed and target.path is not None and target.path in workspace.vault.notes:
+                yield link, workspace.vault.notes[target.path]
+
+    for link, first in embedded(note):
+        seen: set[VaultPath] = set()
+        queue = [first]
+        while queue:
+            now = queue.pop()
+            if now.path == note.path:
+                if not _is_other_part(link, note, first):
+                    what = f"![[{link.target}]] embeds the note that it stands in"
+                    yield Problem(note.path, link.line, f"{what}; make it a link", strict)
+                break
+            if now.path not in seen:
+                seen.add(now.path)
+                queue += [other for _, other in embedded(now)]
+
+
+def _is_other_part(link: Link, note: Note, first: Note) -> bool:
+    """Whether a note embeds a block or section of its own that the embed does not stand in."""
+    if first.path != note.path:
+        return False
+    part = part_of(note, link)
+    return part is not None and not part[0] <= link.start < part[1]
 
 
 def _options(note: Note) -> Iterator[Problem]:

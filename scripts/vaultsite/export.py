@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
+from functools import partial
 from pathlib import Path
 
+from vaultsite.expand import PlainWriter, Surroundings, expand, relative
 from vaultsite.graph import Graph
-from vaultsite.markdown import PlainWriter, Surroundings, expand
 from vaultsite.model import Note
 from vaultsite.workspace import Workspace, outputs_of
 
@@ -32,8 +33,8 @@ def export_markdown(workspace: Workspace, out: Path) -> int:
 
         around = Surroundings(
             resolver=workspace.resolver,
-            base=path,
-            outputs=outputs_of(workspace, note),
+            url=partial(relative, base=path),
+            outputs=partial(outputs_of, workspace),
             snippets=workspace.snippets,
             figure_url=figure_url,
         )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from vaultsite.links import Resolver, all_links
+from vaultsite.links import Resolver
 from vaultsite.model import Cell, CodeEmbed, Comment, Heading, Link, Note, Problem, Vault, VaultPath
-from vaultsite.reader import sentence_around
-from vaultsite.syntax import parse, plain_text
+from vaultsite.syntax import plain_text
 
 RELATIONS = ("prerequisites", "leads_to", "contrasts")
 
@@ -31,7 +30,7 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class Backlink:
-    """A note that links here: *sentence* is the plain sentence that the link stands in."""
+    """A note that links here: *sentence* is what the link stands in; empty where the front matter links."""
 
     source: VaultPath
     line: int
@@ -197,27 +196,19 @@ def _backlinks(vault: Vault, resolver: Resolver) -> dict[VaultPath, tuple[Backli
     found: dict[VaultPath, list[Backlink]] = {}
     for note in vault.notes.values():
         seen: set[tuple[VaultPath, str]] = set()
-        for link in note.links:
-            target = resolver.target_note(link, note)
-            if target is None or target.path == note.path:
+        for link, target, sentence in zip(note.links, resolver.targets(note), note.sentences, strict=True):
+            path = target.path
+            if path is None or path not in vault.notes or path == note.path or (path, sentence) in seen:
                 continue
-            start, end = sentence_around(note.body, link.start, link.end)
-            sentence = _readable(note.body[start:end])
-            if (target.path, sentence) not in seen:
-                seen.add((target.path, sentence))
-                found.setdefault(target.path, []).append(Backlink(note.path, link.line, sentence))
+            seen.add((path, sentence))
+            found.setdefault(path, []).append(Backlink(note.path, link.line, sentence))
+        told = {path for path, _ in seen}
+        for link in (link for links in note.meta_links.values() for link in links):
+            path = resolver.resolve(link, note).path
+            if path is not None and path in vault.notes and path != note.path and path not in told:
+                told.add(path)
+                found.setdefault(path, []).append(Backlink(note.path, link.line, ""))
     return {path: tuple(links) for path, links in found.items()}
-
-
-def _readable(markdown: str) -> str:
-    """One line of Markdown as a reader hears it: no list marker, no quote sign, no comment."""
-    parsed = parse(markdown)
-    for span in reversed(parsed.comments):
-        markdown = markdown[: span.start] + markdown[span.end :]
-    stripped = markdown.strip().lstrip("> ").strip()
-    for marker in ("- [ ] ", "- [x] ", "- ", "* ", "+ "):
-        stripped = stripped.removeprefix(marker)
-    return plain_text(stripped.lstrip("# ").strip())
 
 
 def _relations(note: Note, resolver: Resolver) -> dict[str, tuple[VaultPath, ...]]:
@@ -236,7 +227,6 @@ __all__ = [
     "Backlink",
     "Graph",
     "NavItem",
-    "all_links",
     "build_graph",
     "learning_path",
     "nav_from_folders",

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
@@ -38,11 +39,13 @@ class Target:
 class Resolver:
     """Resolves the links of one vault."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, before: Resolver | None = None) -> None:
+        """Make the tables; what *before* resolved in notes that are the same now is taken over."""
         self.vault = vault
         self._by_name: dict[str, list[VaultPath]] = {}
         self._by_path: dict[str, VaultPath] = {}
         self._by_alias: dict[str, list[VaultPath]] = {}
+        self._targets: dict[VaultPath, tuple[Target, ...]] = {}
         for path in sorted(vault.paths):
             self._by_path[_key(path)] = path
             self._by_name.setdefault(_key(path.rpartition("/")[2]), []).append(path)
@@ -52,17 +55,43 @@ class Resolver:
                 names.append(str(permalink).strip("/"))
             for name in names:
                 self._by_alias.setdefault(_key(name), []).append(note.path)
+        if before is not None and before.signature == self.signature:
+            same = (p for p, note in vault.notes.items() if note.digest == before.vault.notes[p].digest)
+            self._targets = {path: before._targets[path] for path in same if path in before._targets}
+
+    @cached_property
+    def signature(self) -> int:
+        """What links can lead to: equal for two vaults whose links resolve alike in one process."""
+        notes = tuple(
+            (path, note.aliases, str(note.meta.get("permalink")), note.headings, tuple(note.blocks))
+            for path, note in self.vault.notes.items()
+        )
+        return hash((notes, self.vault.files))
 
     def resolve(self, link: Link, source: Note) -> Target:
         """Return where *link*, standing in *source*, leads."""
         target = link.target
-        if link.kind == "markdown":
+        if link.kind != "wiki":
             target = unquote(target)
         path, hash_, sub = target.partition("#")
         found = self._path(path.strip(), source)
         if found.path is None or not hash_ or found.is_dead:
             return found
-        return self._subpath(found, sub)
+        return self._subpath(link, found, sub)
+
+    def targets(self, note: Note) -> tuple[Target, ...]:
+        """Return where each link of the note's text leads; resolved once."""
+        known = self._targets.get(note.path)
+        if known is None:
+            known = self._targets[note.path] = tuple(self.resolve(link, note) for link in note.links)
+        return known
+
+    def all_targets(self, note: Note) -> Iterator[Target]:
+        """Yield where the links of a note's text and of its front matter lead."""
+        yield from self.targets(note)
+        for links in note.meta_links.values():
+            for link in links:
+                yield self.resolve(link, note)
 
     def target_note(self, link: Link, source: Note) -> Note | None:
         """Return the note that *link* leads to, if it leads to one."""
@@ -103,9 +132,9 @@ class Resolver:
             return Target("alias", by_alias[0])
         if by_alias:
             return Target("ambiguous", None, "", f"is an alias of {', '.join(sorted(by_alias))}")
-        return Target("unresolved", None, "", self._hint(base))
+        return Target("unresolved")
 
-    def _subpath(self, found: Target, sub: str) -> Target:
+    def _subpath(self, link: Link, found: Target, sub: str) -> Target:
         assert found.path is not None
         note = self.vault.notes.get(found.path)
         if note is None:  # `file.pdf#page=3` is the viewer's business
@@ -116,31 +145,45 @@ class Resolver:
                 return Target(found.verdict, found.path, f"^{wanted}")
             return Target("dead block", found.path, "", f"{note.path} has no block ^{wanted}")
         heading = find_heading(note, sub.split("#"))
+        if heading is None and link.kind != "wiki":  # Markdown links often name the anchor itself
+            heading = next((h for h in note.headings if h.slug == sub), None)
         if heading is not None:
             return Target(found.verdict, found.path, heading.slug)
-        near = difflib.get_close_matches(sub, [h.text for h in note.headings], 3, 0.4)
-        hint = f"; it has {', '.join(near)}" if near else ""
-        return Target("dead heading", found.path, "", f"{note.path} has no heading “{sub}”{hint}")
+        return Target("dead heading", found.path, "", f"{note.path} has no heading “{sub}”")
 
-    def _hint(self, name: str) -> str:
-        names = {note.name for note in self.vault.notes.values()}
-        near = difflib.get_close_matches(name.removesuffix(".md"), sorted(names), 3, 0.5)
-        return f"did you mean {' or '.join(f'[[{n}]]' for n in near)}?" if near else "no note has that name"
+    def advice(self, link: Link, target: Target) -> str:
+        """Return what to say of a dead link: the names that come near. Slow: only for messages."""
+        name, _, sub = (unquote(link.target) if link.kind != "wiki" else link.target).partition("#")
+        if target.verdict == "unresolved":
+            base = name.rpartition("/")[2].removesuffix(".md")
+            near = difflib.get_close_matches(base, self._names, 3, 0.5)
+            return (
+                f"did you mean {' or '.join(f'[[{n}]]' for n in near)}?" if near else "no note has that name"
+            )
+        if target.verdict == "dead heading" and target.path is not None:
+            headings = [heading.text for heading in self.vault.notes[target.path].headings]
+            near = difflib.get_close_matches(sub, headings, 3, 0.4)
+            return target.detail + (f"; it has {', '.join(near)}" if near else "")
+        return target.detail
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted({note.name for note in self.vault.notes.values()})
 
 
-def all_links(note: Note) -> Iterator[Link]:
-    """Yield the links of a note's front matter, then those of its text."""
+def all_links(note: Note, resolver: Resolver) -> Iterator[tuple[Link, Target]]:
+    """Yield the links of a note's front matter, then those of its text, and where each leads."""
     for links in note.meta_links.values():
-        yield from links
-    yield from note.links
+        yield from ((link, resolver.resolve(link, note)) for link in links)
+    yield from zip(note.links, resolver.targets(note), strict=True)
 
 
-def problem_of(link: Link, note: Note, target: Target, *, fatal: bool = True) -> Problem | None:
+def problem_of(link: Link, note: Note, target: Target, advice: str, *, fatal: bool = True) -> Problem | None:
     """Return what the link check says of a resolved link: nothing when it lives."""
     if not target.is_dead:
         return None
     shown = f"[[{link.target}]]" if link.kind == "wiki" else f"({link.target})"
-    return Problem(note.path, link.line, f"{target.verdict} link {shown}: {target.detail}", fatal)
+    return Problem(note.path, link.line, f"{target.verdict} link {shown}: {advice}", fatal)
 
 
 def find_heading(note: Note, path: list[str]) -> Heading | None:

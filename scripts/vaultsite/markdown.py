@@ -1,113 +1,129 @@
-"""A note to standard Markdown, with embeds, outputs and links in place; and the Python-Markdown extension.
-
-``expand`` replaces the spans that the parser found and touches nothing else. What a span becomes is the
-business of a Writer: ``HtmlWriter`` for the site, ``PlainWriter`` for Markdown that any renderer can read.
-"""
+"""A note to the HTML of its page: what its spans become, and one Python-Markdown for all of them."""
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
-from urllib.parse import quote
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from vaultsite.embed import Snippet, TestRef
-from vaultsite.links import Resolver, Target
-from vaultsite.model import Cell, CodeEmbed, Link, Math, Note, Output, VaultPath
+from vaultsite.embed import Snippet
+from vaultsite.expand import (
+    AUDIOS,
+    DEEPEST_EMBED,
+    IMAGES,
+    SIZE,
+    VIDEOS,
+    Outputs,
+    Surroundings,
+    address_of,
+    expand,
+    image_size,
+    link_text,
+    part_of,
+)
+from vaultsite.links import Target
+from vaultsite.model import Cell, CodeEmbed, Link, Math, Note, Output, Tag, VaultPath
 from vaultsite.svg import inline_svg
-from vaultsite.syntax import BLOCK_ID
 
-IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif")
-VIDEOS = (".mp4", ".webm", ".ogv", ".mov", ".mkv")
-AUDIOS = (".mp3", ".wav", ".ogg", ".m4a", ".flac", ".3gp")
-SIZE = re.compile(r"(\d+)(?:x(\d+))?")
-LANGUAGE_OF_PLAIN = "python"
-
-Outputs = tuple[Output, ...]
+INNER = "vault:"
+"""The scheme of the addresses that Markdown links carry until the tree is built."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a note needs from elsewhere to become a page.
+class Rendered:
+    """A note's HTML and the headings in it, as Python-Markdown's toc extension gives them."""
 
-    *outputs* holds a tuple for each cell, in order; an empty sequence means that nothing is recorded yet.
-    *base* is the vault path that links are relative to: the note's own, or that of a page that shows it.
+    html: str
+    toc: list[dict[str, Any]]
+
+
+class Renderer:
+    """Renders notes with one Python-Markdown, made once; one more for each level of embeds.
+
+    *extensions* and *configs* are Python-Markdown's own arguments.
     """
 
-    resolver: Resolver
-    base: VaultPath
-    outputs: Sequence[Outputs] = ()
-    math: Mapping[tuple[str, bool], str] = field(default_factory=dict)
-    snippets: Mapping[str, Snippet] = field(default_factory=dict)
-    tests: Mapping[str, tuple[TestRef, ...]] = field(default_factory=dict)
-    summaries: Mapping[VaultPath, str] = field(default_factory=dict)
-    code_url: Callable[[Snippet], str] = lambda snippet: ""  # noqa: ARG005
-    test_url: Callable[[TestRef], str] = lambda test: ""  # noqa: ARG005
-    figure_url: Callable[[str, str], str] = lambda mime, data: ""  # noqa: ARG005
-    file_url: Callable[[VaultPath], str] = str
+    def __init__(self, extensions: Sequence[Any], configs: Mapping[str, Any]) -> None:
+        self._extensions = extensions
+        self._configs = configs
+        self._converters: list[tuple[Markdown, _VaultExtension]] = []
 
+    def render(self, note: Note, around: Surroundings) -> Rendered:
+        """Return the page of *note*."""
+        text = self._convert(note, around, (0, len(note.body)), (note.path,))
+        return Rendered(text, getattr(self._converters[0][0], "toc_tokens", []))
 
-class Writer(Protocol):
-    """What the spans of a note become. ``block`` parts stand on lines of their own, after a prefix."""
+    def _convert(
+        self, note: Note, around: Surroundings, part: tuple[int, int], trail: tuple[VaultPath, ...]
+    ) -> str:
+        depth = len(trail) - 1
+        if depth == len(self._converters):
+            extension = _VaultExtension()
+            configs = dict(self._configs)
+            self._converters.append(
+                (Markdown(extensions=[*self._extensions, extension], extension_configs=configs), extension)
+            )
+        converter, extension = self._converters[depth]
+        converter.reset()
+        writer = HtmlWriter(around, converter.htmlStash.store, self._embed_within(note, around, trail))
+        extension.links = writer.links
+        extension.expand = lambda: expand(note, writer, around, part)
+        return str(converter.convert(note.body[slice(*part)] or " "))
 
-    def live(self, cell: Cell, outputs: Outputs | None) -> str: ...
-    def value(self, cell: Cell, outputs: Outputs | None) -> str: ...
-    def code(self, embed: CodeEmbed, snippet: Snippet) -> str: ...
-    def math(self, math: Math) -> str: ...
-    def link(self, link: Link, target: Target) -> str: ...
-    def heading_id(self, slug: str) -> str: ...
-    def block_id(self, name: str) -> str: ...
+    def _embed_within(
+        self, source: Note, around: Surroundings, trail: tuple[VaultPath, ...]
+    ) -> Callable[[Link, Target], str | None]:
+        count = 0
 
+        def embed(link: Link, target: Target) -> str | None:
+            nonlocal count
+            note = around.resolver.vault.notes[target.path or source.path]
+            part = part_of(note, link)
+            if part is None or note.path in trail[1:] or len(trail) > DEEPEST_EMBED:
+                return None
+            if note.path == source.path and part[0] <= link.start < part[1]:
+                return None  # it would show itself
+            count += 1
+            shown = prefix_ids(self._convert(note, around, part, (*trail, note.path)), f"e{count}-")
+            name = html.escape(link.display or link_text(link), quote=True)
+            url = html.escape(address_of(target, around), quote=True)
+            return (
+                f'<section class="note-embed" aria-label="{name}">{shown}'
+                f'<p class="note-embed-source"><a class="wikilink" href="{url}">{name}</a></p></section>'
+            )
 
-def expand(note: Note, writer: Writer, around: Surroundings) -> str:
-    """Return *note*'s body as standard Markdown."""
-    edits: list[tuple[int, int, str]] = [(c.start, c.end, "") for c in note.comments]
-    for cell in note.cells:
-        outputs = around.outputs[cell.index - 1] if around.outputs else None
-        if cell.kind == "inline":
-            edits.append((cell.start, cell.end, writer.value(cell, outputs)))
-        else:
-            edits.append((cell.start, cell.end, _block(writer.live(cell, outputs), cell.prefix)))
-    for embed in note.code_embeds:
-        if embed.symbol in around.snippets:
-            text = writer.code(embed, around.snippets[embed.symbol])
-            edits.append((embed.start, embed.end, _block(text, embed.prefix)))
-    for math in note.maths:
-        text = writer.math(math)
-        if math.display:
-            text = _block(text, math.prefix).removeprefix(math.prefix)
-            line_start = note.body.rfind("\n", 0, math.start) + 1
-            if note.body[line_start : math.start].strip(" \t>"):
-                text = "\n\n" + text
-        edits.append((math.start, math.end, text))
-    edits += [(x.start, x.end, writer.link(x, around.resolver.resolve(x, note))) for x in note.links]
-    edits += [(heading.end, heading.end, writer.heading_id(heading.slug)) for heading in note.headings]
-    edits += [(at, at, "\\") for at in note.escapes]
-    if note.blocks:
-        start = 0
-        for line in note.body.split("\n"):
-            match = BLOCK_ID.search(line)
-            if match and match[1] in note.blocks:
-                edits.append((start + match.start(), start + match.end(), writer.block_id(match[1])))
-            start += len(line) + 1
-    return _apply(note.body, edits)
+        return embed
 
 
 class HtmlWriter:
-    """Spans for the site: what Markdown can say stays Markdown, the rest is HTML put aside by *stash*."""
+    """Spans for the site: what Markdown can say stays Markdown, the rest is HTML put aside by *stash*.
 
-    def __init__(self, around: Surroundings, stash: Callable[[str], str]) -> None:
+    *links* collects the addresses of Markdown links: their words are Markdown, so they wait for the tree.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        stash: Callable[[str], str],
+        embed: Callable[[Link, Target], str | None] = lambda link, target: None,  # noqa: ARG005
+    ) -> None:
         self.around = around
         self.stash = stash
+        self.embed = embed
+        self.links: list[tuple[Link, Target, dict[str, str]]] = []
 
     def live(self, cell: Cell, outputs: Outputs | None) -> str:
         hidden = cell.options.get("hide", "")
@@ -166,21 +182,35 @@ class HtmlWriter:
             return self.stash(f'<div class="math display" data-search-exclude tabindex="0">{rendered}</div>')
         return self.stash(f'<span class="math inline">{rendered}</span>')
 
+    def tag(self, tag: Tag) -> str:
+        return self.stash(_anchor(self.around.tag_url(tag.name), f"#{tag.name}", "", "tag"))
+
     def link(self, link: Link, target: Target) -> str:
-        if link.embed and target.path is not None and target.path not in self.around.resolver.vault.notes:
-            return self._media(link, target.path)
         if target.path is None:
-            detail = html.escape(f"还没有这篇笔记：{link.target}", quote=True)
+            what = html.escape(_why_not(link, target), quote=True)
             return self.stash(
-                f'<span class="unresolved" title="{detail}">{html.escape(link_text(link))}</span>'
+                f'<span class="unresolved" title="{what}">{html.escape(link_text(link))}</span>'
             )
-        note = self.around.resolver.vault.notes.get(target.path)
-        classes = ".wikilink" if link.kind == "wiki" else ".internal"
-        if note is not None and note.is_draft:
-            classes += " .draft"
-        summary = self.around.summaries.get(target.path, "").replace('"', "”").replace("\n", " ")
-        title = f' "{summary}"' if summary else ""
-        return f"[{_escape(link_text(link))}]({relative(target, self.around.base)}{title}){{: {classes} }}"
+        if link.embed and target.path not in self.around.resolver.vault.notes:
+            return self.stash(self._media(link, target, target.path))
+        attributes = " ".join(
+            f'{key}="{html.escape(value, quote=True)}"'
+            for key, value in self._attributes(link, target).items()
+        )
+        return self.stash(f"<a {attributes}>{html.escape(link_text(link), quote=False)}</a>")
+
+    def tail(self, link: Link, target: Target) -> str:
+        attributes = {} if target.path is None else self._attributes(link, target)
+        self.links.append((link, target, attributes))
+        inner = f"{INNER}{len(self.links) - 1}"
+        return inner if link.kind == "reference" else f"]({inner})"
+
+    def transclusion(self, link: Link, target: Target) -> str | None:
+        shown = self.embed(link, target)
+        return None if shown is None else self.stash(shown)
+
+    def literal(self, text: str) -> str:
+        return self.stash(html.escape(text).replace("\n", "<br>\n"))
 
     def heading_id(self, slug: str) -> str:
         return f" {{: #{slug} }}"
@@ -188,95 +218,140 @@ class HtmlWriter:
     def block_id(self, name: str) -> str:
         return " " + self.stash(f'<span class="block-id" id="^{name.lower()}"></span>')
 
-    def _media(self, link: Link, path: VaultPath) -> str:
+    def _attributes(self, link: Link, target: Target) -> dict[str, str]:
+        assert target.path is not None
+        note = self.around.resolver.vault.notes.get(target.path)
+        classes = ["wikilink" if link.kind == "wiki" else "internal"]
+        if note is None:
+            classes = ["attachment"]
+        elif note.is_draft:
+            classes.append("draft")
+        attributes = {"class": " ".join(classes), "href": address_of(target, self.around)}
+        if summary := self.around.summaries.get(target.path, ""):
+            attributes["title"] = summary
+        return attributes
+
+    def _media(self, link: Link, target: Target, path: VaultPath) -> str:
         suffix = posixpath.splitext(path)[1].lower()
-        url = relative(Target("resolved", path), self.around.base)
+        url = html.escape(address_of(target, self.around), quote=True)
+        alt, width, height = image_size(link)
+        alt = html.escape(alt if link.display else posixpath.basename(path), quote=True)
+        size = (f' width="{width}"' if width else "") + (f' height="{height}"' if height else "")
         if suffix in IMAGES:
-            alt, width, height = image_size(link)
-            size = (f" width={width}" if width else "") + (f" height={height}" if height else "")
             stem, suffix = posixpath.splitext(path)
             double = VaultPath(f"{stem}@2x{suffix}")  # the same picture for screens of double density
             if double in self.around.resolver.vault.files:
-                size += f' srcset="{self.around.file_url(double)} 2x"'
-            return f"![{_escape(alt)}]({url}){{: loading=lazy{size} }}"
-        source = html.escape(self.around.file_url(path), quote=True)
+                size += f' srcset="{html.escape(self.around.url(double), quote=True)} 2x"'
+            return f'<img alt="{alt}" src="{url}" loading="lazy"{size}>'
         if suffix in VIDEOS:
-            return self.stash(f'<video controls preload="metadata" src="{source}"></video>')
+            return f'<video controls preload="metadata" src="{url}"{size}></video>'
         if suffix in AUDIOS:
-            return self.stash(f'<audio controls preload="metadata" src="{source}"></audio>')
-        return f"[{_escape(link_text(link))}]({url})"
+            return f'<audio controls preload="metadata" src="{url}"></audio>'
+        if suffix == ".pdf":
+            return (
+                f'<object class="pdf" type="application/pdf" data="{url}" aria-label="{alt}"{size}>'
+                f'<a href="{url}">{alt}</a></object>'
+            )
+        return f'<a class="attachment" href="{url}">{html.escape(link_text(link))}</a>'
 
 
-class PlainWriter:
-    """Spans for any Markdown renderer: fences, pictures and text, no HTML."""
+def ingredients(note: Note, around: Surroundings, outputs_digest: Callable[[Note], str]) -> str:
+    """Return a hash of all that enters the HTML of *note*, embedded notes included.
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    Not in it, for they are the same for every note: the engine, its settings and KaTeX.
+    """
+    return _hash(_ingredients(note, around, outputs_digest, (note.path,)))
 
-    def live(self, cell: Cell, outputs: Outputs | None) -> str:
-        parts = []
-        if cell.options.get("hide") != "source":
-            parts.append(_fence(cell.source, LANGUAGE_OF_PLAIN))
-        if cell.options.get("hide") != "output":
-            parts.extend(self._output(o) for o in outputs or ())
-        if caption := cell.options.get("caption"):
-            parts.append(f"*{caption}*")
-        return "\n\n".join(parts)
 
-    def value(self, cell: Cell, outputs: Outputs | None) -> str:
-        return "".join(o.data.get("text/plain", "") for o in outputs or ()) or f"`{cell.source}`"
-
-    def code(self, embed: CodeEmbed, snippet: Snippet) -> str:  # noqa: ARG002
-        return _fence(f"# {snippet.path}:{snippet.first_line}\n{snippet.source}", LANGUAGE_OF_PLAIN)
-
-    def math(self, math: Math) -> str:
-        return f"$$\n{math.tex}\n$$" if math.display else f"${math.tex}$"
-
-    def link(self, link: Link, target: Target) -> str:
+def _ingredients(
+    note: Note, around: Surroundings, outputs_digest: Callable[[Note], str], trail: tuple[VaultPath, ...]
+) -> list[Any]:
+    vault = around.resolver.vault
+    parts: list[Any] = [note.digest, outputs_digest(note) if note.cells else ""]
+    for link, target in zip(note.links, around.resolver.targets(note), strict=True):
         if target.path is None:
-            return link_text(link)
-        url = relative(target, self.around.base)
-        if link.embed and target.path.lower().endswith(IMAGES):
-            return f"![{_escape(image_size(link)[0])}]({url})"
-        return f"[{_escape(link_text(link))}]({url})"
-
-    def heading_id(self, slug: str) -> str:  # noqa: ARG002
-        return ""
-
-    def block_id(self, name: str) -> str:  # noqa: ARG002
-        return ""
-
-    def _output(self, output: Output) -> str:
-        for mime, data in output.data.items():
-            if mime.startswith("image/") and (url := self.around.figure_url(mime, data)):
-                return f"![图]({url})"
-        for mime in ("text/markdown", "text/html"):
-            if mime in output.data:
-                return output.data[mime]
-        return _fence(output.data.get("text/plain", ""), "text")
+            continue  # the words of an unresolved link are the note's own
+        other = vault.notes.get(target.path)
+        parts.append(address_of(target, around))
+        if other is not None:
+            parts += [around.summaries.get(target.path, ""), other.is_draft]
+            if link.embed and other.path not in trail[1:] and len(trail) <= DEEPEST_EMBED:
+                parts.append(part_of(other, link))
+                parts.append(_ingredients(other, around, outputs_digest, (*trail, other.path)))
+        elif link.embed:
+            stem, suffix = posixpath.splitext(target.path)
+            parts.append(f"{stem}@2x{suffix}" in vault.files)
+    for embed in note.code_embeds:
+        if found := around.snippets.get(embed.symbol):
+            tests = [(test.name, around.test_url(test)) for test in around.tests.get(embed.symbol, ())]
+            parts.append([found.source, found.first_line, around.code_url(found), tests])
+    parts += [around.tag_url(tag.name) for tag in note.tag_spans]
+    return parts
 
 
-class VaultExtension(Extension):  # type: ignore[misc]
-    """Python-Markdown's side: before a page is rendered, set ``expand`` to what writes its Markdown."""
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
-    expand: Callable[[Callable[[str], str]], str] | None = None
+
+def prefix_ids(text: str, prefix: str) -> str:
+    """Return HTML with *prefix* before every id and every reference to one: for a part of another page."""
+
+    def within(tag: re.Match[str]) -> str:
+        named = re.sub(r'(\s(?:id|for|aria-labelledby|aria-describedby|name)=")', rf"\1{prefix}", tag[0])
+        return re.sub(r'((?:\shref="|url\()#)', rf"\1{prefix}", named)
+
+    return re.sub(r"<[a-zA-Z][^<>]*>", within, text)
+
+
+class _VaultExtension(Extension):  # type: ignore[misc]
+    """Python-Markdown's side: ``expand`` writes the page's Markdown, ``links`` are its inner addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expand: Callable[[], str] = str
+        self.links: list[tuple[Link, Target, dict[str, str]]] = []
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         # After normalize_whitespace (30), which drops the marks that stashed HTML needs; before fences (25).
         md.preprocessors.register(_ExpandPreprocessor(md, self), "vault", 29)
+        md.treeprocessors.register(_LinkTreeprocessor(md, self), "vault", 5)
 
 
 class _ExpandPreprocessor(Preprocessor):  # type: ignore[misc]
-    def __init__(self, md: Markdown, extension: VaultExtension) -> None:
+    def __init__(self, md: Markdown, extension: _VaultExtension) -> None:
         super().__init__(md)
         self.extension = extension
 
-    def run(self, lines: list[str]) -> list[str]:
-        expand_page, self.extension.expand = self.extension.expand, None
-        if expand_page is None:
-            return lines
-        text = expand_page(self.md.htmlStash.store).expandtabs(self.md.tab_length)
+    def run(self, lines: list[str]) -> list[str]:  # noqa: ARG002
+        text = self.extension.expand().expandtabs(self.md.tab_length)
         return [line if line.strip() else "" for line in f"{text}\n\n".split("\n")]
+
+
+class _LinkTreeprocessor(Treeprocessor):  # type: ignore[misc]
+    def __init__(self, md: Markdown, extension: _VaultExtension) -> None:
+        super().__init__(md)
+        self.extension = extension
+
+    def run(self, root: Element) -> None:
+        for element in root.iter("*"):
+            url = element.get("href" if element.tag == "a" else "src") or ""
+            if url.startswith(INNER):
+                link, target, attributes = self.extension.links[int(url.removeprefix(INNER))]
+                if target.path is None:  # never a dead address
+                    element.tag = "span"
+                    element.attrib.clear()
+                    attributes = {"class": "unresolved", "title": _why_not(link, target)}
+                elif element.tag == "img":
+                    attributes = {"src": attributes["href"]}
+                for key, value in attributes.items():
+                    element.set(key, value)
+            if element.tag == "img":
+                alt, _, size = element.get("alt", "").rpartition("|")
+                if match := SIZE.fullmatch(size.strip()):
+                    element.set("alt", alt)
+                    element.set("width", match[1])
+                    if match[2]:
+                        element.set("height", match[2])
 
 
 def highlight_python(source: str, filename: str = "") -> str:
@@ -305,71 +380,16 @@ def output_html(output: Output, prefix: str, label: str, around: Surroundings) -
     return f'<pre class="out-text" tabindex="0">{html.escape(data.get("text/plain", ""))}</pre>'
 
 
-def link_text(link: Link) -> str:
-    """Return what a link shows: its own words, else Obsidian's default (`n > h`)."""
-    if link.display:
-        return link.display
-    path, _, sub = link.target.partition("#")
-    parts = [path.removesuffix(".md")] if path else []
-    parts += [part.lstrip("^") for part in sub.split("#") if part]
-    return " > ".join(parts)
+def _why_not(link: Link, target: Target) -> str:
+    if target.verdict == "ambiguous":
+        return f"不止一篇笔记叫这个名字：{link.target}"
+    return f"还没有这篇笔记：{link.target}"
 
 
-def image_size(link: Link) -> tuple[str, str, str]:
-    """Return alt text, width and height of `![[p.png|alt|100x145]]` or `![alt|100](p.png)`."""
-    name = link.target.rpartition("/")[2]
-    *words, last = (link.display or "").split("|")
-    if match := SIZE.fullmatch(last.strip()):
-        return "|".join(words) or name, match[1], match[2] or ""
-    return link.display or name, "", ""
-
-
-def relative(target: Target, base: VaultPath) -> str:
-    """Return the percent-encoded path from the folder of *base* to *target*, with its anchor."""
-    assert target.path is not None
-    path = posixpath.relpath(target.path, posixpath.dirname(base) or ".")
-    return quote(path) + (f"#{target.anchor}" if target.anchor else "")
-
-
-def _block(text: str, prefix: str) -> str:
-    """Put *prefix* (`> `) before every line after the first, with an empty line around.
-
-    The prefix of the first line is already in the text: a fence's span starts at the line's start, so it is
-    added there too.
-    """
-    rest = re.sub(r"[-*+]|\d+[.)]", lambda m: " " * len(m[0]), prefix)
-    empty = rest.rstrip()
-    lines = text.split("\n")
-    body = [prefix + lines[0], *(rest + line if line else empty for line in lines[1:])]
-    return "\n".join([empty, *body, empty]) if not prefix.strip(" \t>") else "\n".join([*body, empty])
-
-
-def _apply(text: str, edits: list[tuple[int, int, str]]) -> str:
-    pieces = []
-    at = 0
-    for start, end, replacement in sorted(edits, key=lambda e: (e[0], e[1])):
-        if start < at:
-            continue  # inside a span that is already replaced: a link's text, a comment
-        pieces += [text[at:start], replacement]
-        at = end
-    pieces.append(text[at:])
-    return "".join(pieces)
-
-
-def _escape(text: str) -> str:
-    """Escape what would end or break a Markdown link's text, also inside a table."""
-    return re.sub(r"([\[\]|\\*_`])", r"\\\1", text)
-
-
-def _anchor(url: str, text: str, title: str = "") -> str:
+def _anchor(url: str, text: str, title: str = "", kind: str = "") -> str:
     text = html.escape(text)
+    classes = f' class="{kind}"' if kind else ""
     if not url:
-        return text
+        return f"<span{classes}>{text}</span>" if kind else text
     hint = f' title="{html.escape(title, quote=True)}"' if title else ""
-    return f'<a href="{html.escape(url, quote=True)}"{hint}>{text}</a>'
-
-
-def _fence(text: str, language: str) -> str:
-    ticks = max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1
-    mark = "`" * max(3, ticks)
-    return f"{mark}{language}\n{text.rstrip()}\n{mark}"
+    return f'<a{classes} href="{html.escape(url, quote=True)}"{hint}>{text}</a>'

@@ -50,14 +50,17 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A wikilink or an internal Markdown link; *start* and *end* are offsets into the note's body."""
+    """A link into the vault; *start* and *end* are offsets into the note's body.
+
+    A ``reference`` is the address in ``[label]: address``; its span is the address alone.
+    """
 
     target: str
     display: str | None
     line: int
     start: int
     end: int
-    kind: Literal["wiki", "markdown"] = "wiki"
+    kind: Literal["wiki", "markdown", "reference"] = "wiki"
     embed: bool = False
 
 
@@ -104,6 +107,16 @@ class Math:
 
 
 @dataclass(frozen=True, slots=True)
+class Tag:
+    """``#tag`` in the text; *name* without its sign, as written."""
+
+    name: str
+    line: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """``%%…%%``: never reaches the page."""
 
@@ -126,11 +139,25 @@ class Note:
     code_embeds: tuple[CodeEmbed, ...] = ()
     maths: tuple[Math, ...] = ()
     comments: tuple[Comment, ...] = ()
+    codes: tuple[tuple[int, int], ...] = ()
+    """The bounds of every fence and code span, live or not."""
+    tag_spans: tuple[Tag, ...] = ()
     tags: tuple[str, ...] = ()
+    """The front matter's tags, then the text's, each once: `#CNN` and `#cnn` are one."""
     aliases: tuple[str, ...] = ()
     meta_links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)
     escapes: tuple[int, ...] = ()
     """Where standard Markdown needs a backslash that Obsidian does not: `> [!note] 1. a title, no list`."""
+    literals: tuple[tuple[int, int], ...] = ()
+    """The bounds of text so full of loose brackets that it is shown as it stands."""
+    unclosed: str = ""
+    """What closes a fence that the note leaves open."""
+    sentences: tuple[str, ...] = ()
+    """For each link of the text the plain sentence that it stands in."""
+    first_line: int = 1
+    """The line of the file that the body begins on."""
+    digest: str = ""
+    """The hash of the file's text."""
 
     @property
     def name(self) -> str:
@@ -153,6 +180,8 @@ class Vault:
     root: Path
     notes: Mapping[VaultPath, Note]
     files: frozenset[VaultPath] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    """What could not be read, where that was to be borne."""
 
     @cached_property
     def paths(self) -> frozenset[VaultPath]:

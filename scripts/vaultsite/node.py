@@ -85,9 +85,12 @@ def install_libraries(theme: Path, on_line: Callable[[str], None] | None = None)
     return modules
 
 
-def mermaid_assets(node_modules: Path) -> list[tuple[Path, str]]:
-    """Return the file that pages with diagrams load, with its path in the site."""
-    return [(node_modules / "mermaid" / "dist" / "mermaid.min.js", "assets/dlnotes/vendor/mermaid.min.js")]
+def script_assets(node_modules: Path) -> list[tuple[Path, str]]:
+    """Return the files that pages with diagrams or graphs load, each with its path in the site."""
+    return [
+        (node_modules / name / "dist" / f"{name}.min.js", f"assets/dlnotes/vendor/{name}.min.js")
+        for name in ("mermaid", "force-graph")
+    ]
 
 
 def _version(node: str) -> int | None:

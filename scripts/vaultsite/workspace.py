@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vaultsite import coursemap
+from vaultsite.cache import Cache
 from vaultsite.embed import Snippet, TestRef, snippet, tests_reaching
-from vaultsite.execute import CellFailed, run_note
 from vaultsite.fingerprint import CodeBase, UnknownSymbol, source_hash
 from vaultsite.freeze import CellPrint, DamagedRecord, Record, Verdict, from_run, load, save, verdict
 from vaultsite.graph import Graph, build_graph
 from vaultsite.links import Resolver
 from vaultsite.model import Cell, Note, Output, Problem, Symbol, Vault, VaultError, VaultPath
 from vaultsite.reader import read_vault
+
+if TYPE_CHECKING:
+    from vaultsite.execute import CellFailed
 
 HOME_NAMES = ("导航", "index", "README", "Home", "MOC")
 
@@ -100,24 +104,37 @@ class Workspace:
         return coursemap.digest_in(path.read_bytes()) != chart.digest
 
 
-def open_workspace(settings: Settings) -> Workspace:
-    """Read the vault, its code and its records.
+def open_workspace(
+    settings: Settings,
+    cache: Cache | None = None,
+    *,
+    lenient: bool = False,
+    before: Workspace | None = None,
+) -> Workspace:
+    """Read the vault, its code and its records; *lenient* bears odd front matter.
+
+    What is known of notes that did not change is taken from *before*, whose code must be the same.
 
     Raises:
         VaultError: the vault cannot be read.
     """
-    vault = read_vault(settings.vault)
-    resolver = Resolver(vault)
+    vault = read_vault(settings.vault, cache, lenient=lenient)
+    resolver = Resolver(vault, before.resolver if before else None)
     home = find_home(vault, settings)
     graph = build_graph(vault, resolver, home)
-    codebase = CodeBase(settings.code)
-    problems: list[Problem] = []
+    codebase = before.codebase if before else CodeBase(settings.code)
+    problems: list[Problem] = list(vault.problems)
     snippets = _snippets(vault, codebase, problems)
     prints: dict[VaultPath, tuple[CellPrint, ...]] = {}
     records: dict[VaultPath, Record] = {}
     verdicts: dict[VaultPath, Verdict] = {}
     for path, note in vault.notes.items():
         if not note.cells:
+            continue
+        if before and path in before.verdicts and before.vault.notes[path].digest == note.digest:
+            prints[path], verdicts[path] = before.prints[path], before.verdicts[path]
+            if path in before.records:
+                records[path] = before.records[path]
             continue
         try:
             prints[path] = cell_prints(note, codebase)
@@ -133,7 +150,12 @@ def open_workspace(settings: Settings) -> Workspace:
             records[path] = record
         verdicts[path] = verdict(prints[path], record)
     symbols = {Symbol(s) for s in snippets}
-    tests = tests_reaching(settings.tests, codebase, symbols) if settings.tests.is_dir() and symbols else {}
+    if before and symbols == {Symbol(s) for s in before.snippets}:
+        tests: Mapping[Symbol, tuple[TestRef, ...]] = {Symbol(s): refs for s, refs in before.tests.items()}
+    else:
+        tests = (
+            tests_reaching(settings.tests, codebase, symbols) if settings.tests.is_dir() and symbols else {}
+        )
     return Workspace(
         settings,
         vault,
@@ -187,6 +209,8 @@ def run_notes(
 
     Every note is tried; what failed is returned, and leaves its old record as it was.
     """
+    from vaultsite.execute import CellFailed, run_note  # Jupyter's client: only where something runs
+
     settings = workspace.settings
     env = {
         "PYTHONPATH": os.pathsep.join([str(settings.code), *filter(None, [os.environ.get("PYTHONPATH")])]),

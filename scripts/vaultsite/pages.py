@@ -1,0 +1,296 @@
+"""Workspace to pages: what each page shows, and the hash of everything that enters it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from vaultsite.addresses import address, relative_url, url_of
+from vaultsite.cache import Cache
+from vaultsite.dates import dates_of
+from vaultsite.embed import Snippet, TestRef
+from vaultsite.expand import Surroundings
+from vaultsite.freeze import Record, is_quick
+from vaultsite.graph import RELATIONS, NavItem, learning_path, reading_minutes
+from vaultsite.markdown import Rendered, Renderer, ingredients
+from vaultsite.mentions import MOST, Mention, mentions_in, names_of
+from vaultsite.model import Note, VaultPath
+from vaultsite.search import search_entry, search_index
+from vaultsite.sources import source_page
+from vaultsite.wiki import Shelf, WikiPage, graph_data, notes_by_tag, tag_address, wiki_pages
+from vaultsite.workspace import Workspace, outputs_of
+
+MemoryKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the pages' looks depend on besides the vault. *engine* is a hash of code, theme and settings."""
+
+    engine: str
+    figure_uri: Callable[[str, str], str]
+
+
+class Pages:
+    """The pages of one workspace. Pure: knows addresses and HTML, not who writes the files."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        renderer: Renderer,
+        look: Look,
+        math: Mapping[tuple[str, bool], str],
+        cache: Cache,
+    ) -> None:
+        self.workspace = workspace
+        self.renderer = renderer
+        self.look = look
+        self.math = math
+        self.cache = cache
+        vault = workspace.vault
+        self.urls = {path: url_of(address(note)) for path, note in vault.notes.items()}
+        self.urls |= {path: quote(path) for path in vault.files}
+        self.tags = notes_by_tag(vault)
+        self._tag_url = {tag.casefold(): url_of(tag_address(tag, self.tags)) for tag in self.tags}
+        self._content_keys: dict[tuple[VaultPath, str], str] = {}
+        self._records = {path: _digest_of(record) for path, record in workspace.records.items()}
+
+    # ---- content -----------------------------------------------------------------------------------------
+
+    def content_key(self, note: Note, base: str) -> str:
+        """Return the hash of all that enters the text of *note*'s page at the URL *base*."""
+        if (known := self._content_keys.get((note.path, base))) is None:
+            made_of = ingredients(note, self.around(base), self._outputs_digest)
+            known = self._content_keys[note.path, base] = _hash([self.look.engine, base, made_of])
+        return known
+
+    def content(self, note: Note, base: str, key: str) -> Rendered:
+        """Return the text of a page, rendered unless it was before."""
+        if kept := self.cache.get("content", key):
+            html, toc = json.loads(kept)
+            return Rendered(html, toc)
+        rendered = self.renderer.render(note, self.around(base))
+        self.cache.put("content", key, json.dumps([rendered.html, rendered.toc]).encode())
+        return rendered
+
+    def around(self, base: str) -> Surroundings:
+        """Return what notes need from elsewhere, seen from the page at *base*."""
+        workspace = self.workspace
+        settings = workspace.settings
+
+        def source_url(path: Path, line: int) -> str:
+            page = url_of(source_page(path, settings).removesuffix(".md"))
+            return f"{relative_url(page, base)}#L-{line}"
+
+        def code_url(snippet: Snippet) -> str:
+            return source_url(settings.code / snippet.path, snippet.first_line)
+
+        def test_url(test: TestRef) -> str:
+            return source_url(settings.root / test.path, test.line)
+
+        return Surroundings(
+            resolver=workspace.resolver,
+            url=lambda path: relative_url(self.urls[path], base),
+            outputs=partial(outputs_of, workspace),
+            math=self.math,
+            snippets=workspace.snippets,
+            tests=workspace.tests,
+            summaries=workspace.graph.summaries,
+            code_url=code_url,
+            test_url=test_url,
+            figure_url=lambda mime, data: relative_url(self.look.figure_uri(mime, data), base),
+            tag_url=partial(self.tag_url, base=base),
+        )
+
+    def tag_url(self, tag: str, base: str) -> str:
+        return relative_url(self._tag_url.get(tag.strip("/").casefold(), url_of("wiki/tags")), base)
+
+    def _outputs_digest(self, note: Note) -> str:
+        judged = self.workspace.verdicts.get(note.path)
+        return f"{judged and judged.state} {self._records.get(note.path, '')}"
+
+    # ---- what stands around the text ---------------------------------------------------------------------
+
+    def context(self, note: Note, base: str) -> dict[str, Any]:
+        """Return what the template shows of a note besides its text."""
+        graph = self.workspace.graph
+        card = partial(self._card, base=base)
+        record = self.workspace.records.get(note.path) if note.cells else None
+        linked = {link.source for link in graph.backlinks.get(note.path, ())}
+        before = learning_path(note.path, graph)
+        direct = graph.relations[note.path].get("prerequisites", ())
+        mentions = [m for m in self._mentions.get(note.path, ()) if m.source not in linked]
+        sentences: dict[VaultPath, list[str]] = {}
+        for link in graph.backlinks.get(note.path, ()):
+            sentences.setdefault(link.source, []).extend([link.sentence] if link.sentence else [])
+        return {
+            "summary": graph.summaries.get(note.path, ""),
+            "tags": [{"name": tag, "url": self.tag_url(tag, base)} for tag in note.tags],
+            "status": str(note.meta.get("status", "")),
+            "reading_minutes": reading_minutes(note),
+            "provenance": _provenance(record) if record else [],
+            "provenance_line": _provenance_line(record) if record else "",
+            "backlinks": [{**card(path), "sentences": found} for path, found in sentences.items()],
+            "mentions": [{**card(m.source), "name": m.name, "sentence": m.sentence} for m in mentions[:MOST]],
+            **{key: [card(path) for path in graph.relations[note.path].get(key, ())] for key in RELATIONS},
+            "path": [card(path) for path in before] if len(before) > len(direct) else [],
+            "graph": self.urls[note.path] if note.path != self.workspace.home else "",
+            "notebook": "",
+        }
+
+    def _card(self, path: VaultPath, base: str) -> dict[str, str]:
+        note = self.workspace.vault.notes[path]
+        return {
+            "title": note.title,
+            "url": relative_url(self.urls[path], base),
+            "summary": self.workspace.graph.summaries.get(path, ""),
+            "status": str(note.meta.get("status", "")),
+        }
+
+    @cached_property
+    def _mentions(self) -> dict[VaultPath, list[Mention]]:
+        """Who names each note without a link, in any note that is not the navigation."""
+        names = names_of(self.workspace.vault)
+        known = self.cache.all_of("mentions")
+        found: dict[VaultPath, list[Mention]] = {}
+        for note in self.workspace.vault.notes.values():
+            if note.path == self.workspace.home:
+                continue
+            key = _hash([self.look.engine, names.digest, note.path, note.digest])
+            if (mentions := MEMORY.get(("mentions", key))) is None:
+                if kept := known.get(key):
+                    mentions = pickle.loads(kept)
+                else:
+                    mentions = mentions_in(note, names)
+                    self.cache.put("mentions", key, pickle.dumps(mentions, pickle.HIGHEST_PROTOCOL))
+                MEMORY["mentions", key] = mentions
+            self.cache.keep("mentions", [key])
+            for path, mention in mentions:
+                found.setdefault(path, []).append(mention)
+        return found
+
+    # ---- pages that are no notes -------------------------------------------------------------------------
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        workspace = self.workspace
+        return Shelf(
+            workspace.vault,
+            workspace.resolver,
+            self.urls,
+            workspace.graph.summaries,
+            workspace.graph.nav,
+            self.tags,
+            dates_of(workspace.vault),
+        )
+
+    def wiki_pages(self) -> Iterator[tuple[str, WikiPage]]:
+        """Yield the wiki's own pages with their addresses."""
+        return wiki_pages(self.shelf)
+
+    def graph_json(self) -> bytes:
+        """Return the graph for the browser."""
+        return _compact(graph_data(self.shelf, self.workspace.home))
+
+    def search_json(self) -> str:
+        """Return what search looks through, all of it in one file."""
+        known = self.cache.all_of("search")
+        home = self.workspace.home
+        entries = []
+        for path, note in self.workspace.vault.notes.items():
+            url = self.urls[path]
+            summary = self.workspace.graph.summaries.get(path, "")
+            key = _hash([self.content_key(note, url), summary, path == home])
+            if kept := known.get(key):
+                entries.append(kept.decode())
+            else:
+                entry = search_entry(note, self.around(url), url=url, summary=summary, is_home=path == home)
+                entries.append(_compact(entry).decode())
+                self.cache.put("search", key, entries[-1].encode())
+            self.cache.keep("search", [key])
+        return search_index(entries)
+
+    @cached_property
+    def nav_digests(self) -> Mapping[VaultPath | None, str]:
+        """The hash of the navigation on each note's page: the way down to it and what stands beside it.
+
+        Sections that are not on the way are pruned to a link to their first page. A page that is in no
+        section has the digest of None.
+        """
+        found: dict[VaultPath | None, str] = {}
+        notes = self.workspace.vault.notes
+
+        def row(item: NavItem) -> list[Any]:
+            first = next(item.pages(), None)
+            path = first.path if first else None
+            draft = item.path is not None and notes[item.path].is_draft
+            return [item.title, path and self.urls[path], draft]
+
+        def visit(items: Sequence[NavItem], above: str) -> None:
+            here = _hash([above, [row(item) for item in items]])
+            found.setdefault(None, here)
+            for item in items:
+                if item.path is not None:
+                    found[item.path] = here
+                visit_below(item, here)
+
+        def visit_below(item: NavItem, here: str) -> None:
+            if item.children:
+                visit(item.children, _hash([here, item.title]))
+
+        visit(self.workspace.graph.nav, "")
+        return found
+
+
+MEMORY: dict[MemoryKey, list[tuple[VaultPath, Mention]]] = {}
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _digest_of(record: Record) -> str:
+    return _hash(
+        [record.recorded, dict(record.environment), record.seconds, record.peak_mib, repr(record.cells)]
+    )
+
+
+def _provenance_line(record: Record) -> str:
+    profile = "完整规模" if not is_quick(record) else "快速规模"
+    return f"本页结果由代码算出：{record.recorded[:10]} · {profile} · 用时 {_duration(record.seconds)}"
+
+
+def _provenance(record: Record) -> list[tuple[str, str]]:
+    names = {
+        "device": "设备",
+        "device_name": "型号",
+        "profile": "规模",
+        "seed": "随机种子",
+        "torch": "PyTorch",
+        "python": "Python",
+        "platform": "系统",
+    }
+    rows = [(names.get(key, key), value) for key, value in record.environment.items()]
+    return [
+        ("运行日期", record.recorded[:10]),
+        *rows,
+        ("总用时", _duration(record.seconds)),
+        ("内存峰值", f"{record.peak_mib} MiB"),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} 秒"
+    return f"{int(seconds) // 60} 分 {int(seconds) % 60} 秒"
