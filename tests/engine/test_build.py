@@ -97,7 +97,6 @@ BAD = [
         id="a cell that never ran",
     ),
     pytest.param({"a.md": "\n\n$\\frac{1$\n"}, "a.md:3: TeX:", id="broken TeX"),
-    pytest.param({"a.md": "---\nx: [\n---\n"}, "a.md:2: front matter is not YAML", id="broken front matter"),
     pytest.param(
         {"a.md": "---\nprerequisites: '[[b]]'\n---\n", "b.md": "---\nprerequisites: '[[a]]'\n---\n"},
         "prerequisites run in a circle",
@@ -296,3 +295,54 @@ def wait_for(url: str, text: str, seconds: float = 90) -> None:
             return
         time.sleep(0.3)
     raise AssertionError(f"{url} never showed {text!r}; it showed {page[-500:]!r}")
+
+
+def test_an_address_that_would_die_stops_the_build_until_it_leads_somewhere(
+    make_vault: MakeVault, tmp_path: Path
+) -> None:
+    vault, out = make_vault({"a.md": "# a\n", "b.md": "# b\n", ".addresses.json": "{}"}), tmp_path / "out"
+    assert build_site(vault, out).returncode == 0
+    assert '"a": "a.md"' in (vault / ".addresses.json").read_text(encoding="utf-8")
+    (vault / "a.md").unlink()
+    make_vault({"c.md": "# c\n"})
+    before = snapshot(out)
+    done = build_site(vault, out)
+    assert done.returncode == 1
+    assert ".addresses.json:2: /a/ was served and would die" in done.stderr
+    assert snapshot(out) == before
+    assert build("address", "--vault", str(vault), "a", "c").returncode == 0
+    assert build_site(vault, out).returncode == 0
+    assert "url=../c/" in (out / "a" / "index.html").read_text(encoding="utf-8")
+    assert build("address", "--vault", str(vault), "a", "--gone").returncode == 0
+    assert build_site(vault, out).returncode == 0
+    assert not (out / "a").exists()
+    assert build("address", "--vault", str(vault), "never", "c").returncode == 1
+
+
+def test_a_vault_of_somebody_elses_is_built_as_it_is(make_vault: MakeVault, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        ".obsidian/templates.json": '{"folder": "Templates"}',
+        "Templates/daily.md": "---\ndate: {{date}}\n---\n[[{{title}}]]\n",
+        "Tägliches/2024-01-01.md": "---\ntags: tag/täglich\n---\n[[Über?]] [[nirgends]] ![[Bild 1.png]]\n",
+        "Über?.md": "# Über\n\n#reise/österreich\n",
+        "geheim.md": "---\npublish: false\n---\nSECRET\n",
+        "odd.md": "---\na: [\n---\ntext\n",
+        "README.md": "[[index]]\n",
+        "index.md": "[[README]]\n",
+        "Tägliches/Bild 1.png": b"\x89PNG\r\n\x1a\n",
+    }
+    vault, out = make_vault(files), tmp_path / "out"
+    done = build_site(vault, out)
+    assert done.returncode == 0, done.stderr
+    assert "unresolved link [[nirgends]]" in done.stdout
+    page = (out / "Tägliches/2024-01-01/index.html").read_text(encoding="utf-8")
+    assert 'href="../../%C3%9Cber%3F/"' in page
+    assert 'src="../Bild%201.png"' in page
+    assert (out / "Über?/index.html").is_file()
+    assert 'href="../index/"' in (out / "README/index.html").read_text(encoding="utf-8")
+    assert 'href="../README/"' in (out / "index/index.html").read_text(encoding="utf-8")
+    assert 'href="README/"' in (out / "index.html").read_text(encoding="utf-8")
+    assert (out / "wiki/tags/reise/österreich/index.html").is_file()
+    assert not any("SECRET" in p.read_text("utf-8") for p in out.rglob("*.html"))
+    assert not (out / "Templates").exists()
+    assert build_site(vault, out, "--strict").returncode == 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+import build
 from vaults import MakeVault
-from vaultsite.check import Report, address, check
+from vaultsite.addresses import address
+from vaultsite.check import Report, check
 from vaultsite.workspace import open_workspace, read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +61,48 @@ def test_a_circle_of_prerequisites_a_shared_address_and_a_stale_cell_are_fatal(m
     assert "prerequisites run in a circle" in text
     assert "has the same address as" in text
     assert "b.md:5: missing outputs: never recorded" in text
+
+
+def test_every_link_has_a_verdict_for_other_programs(
+    make_vault: MakeVault, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "a.md": "---\naliases: [Alias]\n---\n## h\n\ntext ^b\n",
+        "x/t.md": "",
+        "y/t.md": "",
+        "b.md": "[[a]] [[Alias]] [[t]] [[no]] [[a#no]] [[a#^no]] [[a#h]] ![[a#^b]] [m](a.md)\n",
+    }
+    assert build.main(["check", "--json", "--vault", str(make_vault(files))]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(link["target"], link["verdict"]) for link in found["links"]] == [
+        ("a", "resolved"),
+        ("Alias", "alias"),
+        ("t", "ambiguous"),
+        ("no", "unresolved"),
+        ("a#no", "dead heading"),
+        ("a#^no", "dead block"),
+        ("a#h", "resolved"),
+        ("a#^b", "resolved"),
+        ("a.md", "resolved"),
+    ]
+    assert found["links"][7]["kind"] == "embed"
+    assert {problem["line"] for problem in found["problems"]} == {1}
+    assert not any(problem["fatal"] for problem in found["problems"])
+    assert build.main(["check", "--json", "--strict", "--vault", str(make_vault(files))]) == 1
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"a.md": "![[a]]\n"}, id="itself"),
+        pytest.param({"a.md": "![[b]]\n", "b.md": "![[a]]\n"}, id="by way of another"),
+        pytest.param({"a.md": "## h\n\n![[#h]]\n"}, id="its own section"),
+    ],
+)
+def test_a_note_that_embeds_itself_is_a_problem(make_vault: MakeVault, files: dict[str, str]) -> None:
+    problems = report_of(make_vault(files)).problems
+    assert any("embeds the note that it stands in" in problem.message for problem in problems)
+
+
+def test_another_section_of_the_same_note_may_be_embedded(make_vault: MakeVault) -> None:
+    assert report_of(make_vault({"a.md": "## h\n\nx\n\n## i\n\n![[#h]]\n"})).problems == ()

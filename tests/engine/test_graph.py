@@ -69,6 +69,7 @@ def test_a_backlink_carries_its_sentence(make_vault: MakeVault) -> None:
     _, graph = graph_of(make_vault, FILES)
     assert [(b.source, b.line, b.sentence) for b in graph.backlinks[VaultPath("b.md")]] == [
         ("a.md", 3, "先读 乙。"),
+        ("c.md", 2, ""),  # from its front matter
         ("导航.md", 9, "乙：第二个"),
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from vaultsite import katex as katex_module
 from vaultsite import node as node_module
 from vaultsite.katex import BadTexError, Formula, katex_assets, render
-from vaultsite.node import NodeError, NodeTools, find_node, install_libraries, mermaid_assets
+from vaultsite.node import NodeError, NodeTools, find_node, install_libraries, script_assets
 
 THEME = Path(__file__).parents[2] / "scripts" / "theme"
 SOFTMAX = (r"\operatorname{softmax}(\mathbf{o})_j = \frac{\exp(o_j)}{\sum_k \exp(o_k)}", True)
@@ -132,7 +132,7 @@ def test_assets_are_the_style_sheet_and_its_woff2_fonts(modules: Path) -> None:
     css = assets[0][0].read_text(encoding="utf-8")
     fonts = {f"{katex_module.SITE_FOLDER}/{url}" for url in re.findall(r"url\(([^)]+\.woff2)\)", css)}
     assert fonts <= paths
-    assert all(source.is_file() for source, _ in mermaid_assets(modules))
+    assert all(source.is_file() for source, _ in script_assets(modules))
 
 
 def test_libraries_that_fit_the_lock_are_left_alone(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,9 @@ def test_names_compare_in_nfc(make_vault: MakeVault) -> None:
 
 def test_a_near_miss_is_answered_with_the_note_that_was_meant(make_vault: MakeVault) -> None:
     vault = read_vault(make_vault({"23 经典卷积神经网络 LeNet.md": "", "x.md": ""}))
-    found = Resolver(vault).resolve(link("23 经典卷积网络 LeNet"), vault.notes[VaultPath("x.md")])
-    assert "[[23 经典卷积神经网络 LeNet]]" in found.detail
+    resolver, wrong = Resolver(vault), link("23 经典卷积网络 LeNet")
+    found = resolver.resolve(wrong, vault.notes[VaultPath("x.md")])
+    assert "[[23 经典卷积神经网络 LeNet]]" in resolver.advice(wrong, found)
 
 
 @given(st.text(alphabet="ab./#^ \\%", max_size=20))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vaults import MakeVault
-from vaultsite.model import VaultError
-from vaultsite.reader import read_vault, sentence_around
+from vaultsite.model import VaultError, VaultPath
+from vaultsite.reader import note_from_text, read_vault
 
 
 def message_of(make_vault: MakeVault, files: dict[str, str | bytes]) -> str:
@@ -70,8 +70,32 @@ def test_twins_in_case_are_an_error_that_names_both(make_vault: MakeVault) -> No
     assert "LeNet.md" in message
 
 
-def test_a_sentence_ends_at_chinese_and_latin_stops() -> None:
-    text = "先看这里。再看 [[a]]，很好！然后走。"
-    start = text.index("[[")
-    first, last = sentence_around(text, start, start + 5)
-    assert text[first:last] == "再看 [[a]]，很好！"
+def test_each_link_knows_the_sentence_that_it_stands_in() -> None:
+    note = note_from_text(
+        VaultPath("n.md"), "> - 先看这里。再看 [[a]]，%%不%%很好！然后走。\n\n| [[b\\|乙]] | c |\n"
+    )
+    assert note.sentences == ("再看 a，很好！", "乙 · c")
+
+
+def test_a_tag_is_one_whatever_its_case() -> None:
+    note = note_from_text(VaultPath("n.md"), "---\ntags: [CNN, 卷积]\n---\n#cnn #卷积/一\n")
+    assert note.tags == ("CNN", "卷积", "卷积/一")
+
+
+def test_a_vault_that_is_not_ours_is_read_as_far_as_it_can_be(make_vault: MakeVault) -> None:
+    root = make_vault(
+        {
+            ".obsidian/templates.json": '{"folder": "Vorlagen"}',
+            "Vorlagen/tag.md": "---\ndate: {{date}}\n---\n",
+            "odd.md": "---\na: [\n---\n# Odd\n",
+            "gut.md": "[[odd]]\n",
+        }
+    )
+    vault = read_vault(root, lenient=True)
+    assert set(vault.notes) == {"odd.md", "gut.md"}
+    assert vault.notes[VaultPath("odd.md")].headings[0].line == 4
+    assert [(problem.path, problem.line, problem.fatal) for problem in vault.problems] == [
+        ("odd.md", 2, False)
+    ]
+    with pytest.raises(VaultError):
+        read_vault(root)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -132,6 +133,51 @@ def test_search_finds_a_note_by_its_name(visit: Visit, query: str, title: str) -
     field.dispatch_event("keyup")
     first = page.locator(".md-search-result__link h1, .md-search-result__link h2").first
     expect(first).to_contain_text(title, timeout=10_000)
+
+
+def test_breadcrumbs_lead_from_the_front_page_to_the_section(visit: Visit) -> None:
+    page = visit.open(LENET)
+    crumbs = page.locator(".md-path a, .md-path li")
+    assert [text.strip() for text in crumbs.all_inner_texts() if text.strip()][:1] == ["导航"]
+    expect(page.locator(".md-path")).to_contain_text("卷积神经网络")
+
+
+def test_tags_lead_to_the_notes_that_carry_them(visit: Visit) -> None:
+    page = visit.open(LENET)
+    page.locator(".note-tags a", has_text="图片分类").click()
+    expect(page.locator("h1")).to_contain_text("#图片分类")
+    assert page.locator(".note-list > li").count() == 7
+    page.get_by_role("link", name="全部标签").click()
+    page.locator(".tag-list a", has_text="卷积神经网络").click()
+    expect(page.locator(".note-list")).to_contain_text("23 经典卷积神经网络 LeNet")
+    assert visit.errors == []
+
+
+def test_the_ways_through_the_vault_are_on_every_page(visit: Visit) -> None:
+    for name in ("关系图", "标签", "最近更新", "链接账本"):
+        page = visit.open(LENET)
+        page.locator(".wiki-ways a", has_text=name).click()
+        expect(page.locator("h1")).to_contain_text(name)
+    expect(page.locator(".link-table").first).to_contain_text("找到")
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize("old", ["LeNet-5", "Attention Is All You Need", "暂退法"])
+def test_an_alias_in_the_address_leads_to_the_note(visit: Visit, old: str) -> None:
+    ledger = json.loads((Path(__file__).parents[2] / "docs/.addresses.json").read_text(encoding="utf-8"))
+    visit.page.goto(f"{visit.site_url}{quote(old)}/#x")
+    wanted = f"{visit.site_url}{quote(ledger[old].removesuffix('.md'))}/#x"
+    visit.page.wait_for_function("wanted => location.href === wanted", arg=wanted)
+    expect(visit.page.locator("h1").first).to_be_visible()
+
+
+def test_what_names_a_note_without_a_link_is_offered_below_the_backlinks() -> None:
+    texts = (page.read_text(encoding="utf-8") for page in SITE.rglob("index.html"))
+    offered = [text for text in texts if 'class="backlinks mentions"' in text]
+    assert len(offered) >= 5
+    for text in offered:
+        assert text.find('aria-labelledby="backlinks"') < text.index('class="backlinks mentions"')
+        assert "<mark>" in text[text.index('class="backlinks mentions"') :]
 
 
 def test_drafts_say_so(visit: Visit) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import autocorrect_py
 import pytest
 
+from vaultsite.addresses import address, read_ledger, settle
 from vaultsite.model import Note
 from vaultsite.reader import read_vault
 
@@ -119,3 +120,10 @@ def test_prose_keeps_the_rules_of_chinese_typography(note: Note) -> None:
         if (better := autocorrect_py.format(line)) != line:
             faults.append(f"{line!r} should read {better!r}")
     assert faults == []
+
+
+def test_every_address_of_the_vault_is_in_the_ledger() -> None:
+    ledger = read_ledger(ROOT / "docs")
+    vault = read_vault(ROOT / "docs")
+    assert {address(note) for note in vault.notes.values()} <= ledger.keys()
+    assert settle(vault, {k: v for k, v in ledger.items() if v.endswith(".md")}).problems == ()
