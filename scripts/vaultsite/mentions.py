@@ -132,7 +132,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def _sentence(body: str, start: int, end: int) -> str:
-    first = max(max((body.rfind(stop, 0, start) for stop in STOPS), default=-1) + 1, start - 100)
+    first = max((body.rfind(stop, 0, start) for stop in STOPS), default=-1) + 1
     ends: Iterator[int] = (at for stop in STOPS if (at := body.find(stop, end)) >= 0)
-    last = min(min(ends, default=len(body)) + 1, end + 100)
-    return excerpt(body, first, last - body[last - 1 : last].count("\n"))
+    last = min(min(ends, default=len(body)) + 1, len(body))
+    return excerpt(body, (first, last - body[last - 1 : last].count("\n")), (start, end))

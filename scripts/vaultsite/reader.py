@@ -32,6 +32,9 @@ PARSER = hashlib.sha256(
 MEMORY: dict[str, Note] = {}
 """Notes parsed in this process: while serving, only what was edited is parsed."""
 
+REACH = 110
+"""How many characters a quoted sentence shows on each side of its link."""
+
 COMMENT = re.compile(r"%%.*?%%")
 CELL_RULE = re.compile(r"\s*\|\s*")
 META_LINK = re.compile(r"\[\[([^\[\]|]+)(?:\|([^\[\]]*))?\]\]")
@@ -277,20 +280,27 @@ def _sentences(body: str, parsed: Parsed) -> Iterator[str]:
             end = body.find("\n", link.end)
             line = (start, len(body) if end < 0 else end)
             stops = [line[0], *(line[0] + m.end() for m in STOP.finditer(body[line[0] : line[1]])), line[1]]
-        first = max(stops[bisect_right(stops, link.start) - 1], link.start - 120)
-        last = min(stops[min(bisect_left(stops, link.end), len(stops) - 1)], link.end + 120)
-        yield excerpt(body, first, last)
+        first = stops[bisect_right(stops, link.start) - 1]
+        last = stops[min(bisect_left(stops, link.end), len(stops) - 1)]
+        yield excerpt(body, (first, last), (link.start, link.end))
 
 
-def excerpt(body: str, first: int, last: int) -> str:
-    """Return a part of *body* as a reader hears it; a link or a comment that the bounds cut is left out."""
+def excerpt(body: str, sentence: tuple[int, int], span: tuple[int, int]) -> str:
+    """Return a sentence of *body* as a reader hears it, cut where it goes on too long around *span*.
+
+    A link or a comment that the cut would go through is left out.
+    """
+    first, last = max(sentence[0], span[0] - REACH), min(sentence[1], span[1] + REACH)
     text = body[first:last]
     closing, opening = text.find("]]"), text.rfind("[[")
     if opening >= 0 and "]]" not in text[opening:]:
         text = text[:opening]
     if closing >= 0 and "[[" not in text[:closing]:
         text = text[closing + 2 :]
-    return readable(COMMENT.sub("", text))
+    shown = readable(COMMENT.sub("", text))
+    before = "…" if first > sentence[0] else ""
+    after = "…" if last < sentence[1] else ""
+    return f"{before}{shown.lstrip('、，；：,') if before else shown}{after}"
 
 
 def readable(markdown: str) -> str:

@@ -77,6 +77,17 @@ def test_each_link_knows_the_sentence_that_it_stands_in() -> None:
     assert note.sentences == ("再看 a，很好！", "乙 · c")
 
 
+def test_a_long_sentence_is_cut_around_its_link_and_never_through_another() -> None:
+    before = "很长的话，" * 16 + "[[前面的一篇很长很长的笔记的名字]]" * 2 + "、" + "再说几句，" * 15
+    text = before + "见 [[a]]" + "又一句，" * 40
+    sentence = note_from_text(VaultPath("n.md"), text).sentences[-1]
+    assert sentence.startswith("…")
+    assert sentence.endswith("…")
+    assert "见 a" in sentence
+    assert "[" not in sentence
+    assert len(sentence) < 250
+
+
 def test_a_tag_is_one_whatever_its_case() -> None:
     note = note_from_text(VaultPath("n.md"), "---\ntags: [CNN, 卷积]\n---\n#cnn #卷积/一\n")
     assert note.tags == ("CNN", "卷积", "卷积/一")
