@@ -335,6 +335,8 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
 
         def watch(self, path: str, func: None = None, *, recursive: bool = True) -> None:  # noqa: ARG002
             def changed(event: FileSystemEvent) -> None:
+                if not {".obsidian", ".trash", ".git"}.isdisjoint(Path(os.fsdecode(event.src_path)).parts):
+                    return  # Obsidian writes down every click
                 if event.event_type in ("created", "modified", "moved", "deleted") and not event.is_directory:
                     with self._rebuild_cond:
                         self._want_rebuild = True

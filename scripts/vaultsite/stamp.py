@@ -11,8 +11,16 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-SKIPPED = {"__pycache__", "node_modules", ".git", ".addresses.json"}
-"""Not looked at below a folder; the ledger of addresses is written by the build itself."""
+SKIPPED = {
+    "__pycache__",
+    "node_modules",
+    ".git",
+    ".trash",
+    "workspace.json",
+    "workspace-mobile.json",
+    ".addresses.json",
+}
+"""Not looked at below a folder: nothing of a site comes from them, or the build itself writes them."""
 
 
 def stamp_of(places: Iterable[Path], *words: str) -> str:
