@@ -195,7 +195,7 @@
         const hits = this.collect(term, this.nearPlaces(term, end), { near: true });
         if (hits.count) return [hits];
       }
-      const pieces = han ? this.pieces(term) : term.match(/[\p{L}\p{N}]+/gu) ?? [];
+      const pieces = han ? this.pieces(term) : term.match(/\p{L}+|\p{N}+/gu) ?? []; // VGG16
       const hits = pieces.map((piece) => this.collect(piece, this.places(piece))).filter(({ count }) => count);
       return hits.length ? hits : [this.collect(term, [])];
     }
