@@ -190,6 +190,7 @@ class _Parser:
             elif not QUOTE.sub("", line.text, count=1).strip():
                 self._inline(run)
                 run = []
+                self._escape(line)
             else:
                 self._escape(line)
                 if (reference := REFERENCE.match(line.text)) and is_internal(reference[1]):
