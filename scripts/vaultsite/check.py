@@ -13,7 +13,7 @@ from vaultsite.links import Target, all_links, problem_of
 from vaultsite.model import Link, Note, Problem, VaultPath
 from vaultsite.workspace import Workspace
 
-CELL_OPTIONS = {"live", "hide", "fold", "caption", "raises"}
+CELL_OPTIONS = {"live", "hide", "fold", "caption", "raises", "varies"}
 EMBED_OPTIONS = {"embed", "caption"}
 ADVISED = 5
 """How many dead links are told what may have been meant: a search through all names,

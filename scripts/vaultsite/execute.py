@@ -6,20 +6,16 @@ that would be larger than a picture comes back as WebP.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import queue
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vaultsite.kernel import MARKS, PRELUDE, Kernel, KernelError, Watch
 from vaultsite.model import Cell, CellRun, Note, NoteRun, Output, Problem
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -27,6 +23,8 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 LIBRARY = re.compile(r"site-packages|dist-packages|[\\/]lib[\\/]python3|^<", re.IGNORECASE)
 LONGEST_TEXT = 20_000
 """Characters of text that one output may have; the rest is cut, and said so."""
+LONGEST_HTML = 300_000
+"""Characters of one HTML output; a larger one is shown as plain text, and said so."""
 DISPLAYED = (
     "image/svg+xml",
     "image/webp",
@@ -36,50 +34,6 @@ DISPLAYED = (
     "text/markdown",
     "text/plain",
 )
-
-PRELUDE = """
-def _start(setup, large=250_000):
-    import random, sys
-    random.seed(0)
-    exec(setup, {})
-    ip = get_ipython()
-    try:
-        import matplotlib
-    except ImportError:
-        return
-    import matplotlib_inline.backend_inline as inline
-    matplotlib.use("module://matplotlib_inline.backend_inline")
-    from matplotlib.figure import Figure
-    import io
-
-    def svg(figure):
-        target = io.StringIO()
-        figure.savefig(target, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-        text = target.getvalue()
-        return text if len(text) <= large else None
-
-    def webp(figure):
-        if svg(figure) is not None:
-            return None
-        target = io.BytesIO()
-        figure.savefig(target, format="webp", bbox_inches="tight", dpi=160, pil_kwargs={"quality": 85})
-        return target.getvalue()
-
-    formatters = ip.display_formatter.formatters
-    inline.set_matplotlib_formats("svg")
-    formatters["image/svg+xml"].for_type(Figure, svg)
-    from IPython.core.formatters import BaseFormatter
-    from traitlets import ObjectName, Unicode
-
-    class WebpFormatter(BaseFormatter):
-        format_type = Unicode("image/webp")
-        print_method = ObjectName("_repr_webp_")
-        _return_type = (bytes, str)
-
-    formatter = WebpFormatter(parent=ip.display_formatter)
-    formatters["image/webp"] = formatter
-    formatter.for_type(Figure, webp)
-"""
 
 
 class CellFailed(Exception):  # noqa: N818
@@ -91,69 +45,180 @@ class CellFailed(Exception):  # noqa: N818
         self.traceback = traceback
 
 
+class Session:
+    """A note's process, set up, its cells run in it one by one.
+
+    *setup* is code that runs first, in a namespace of its own; *environment* an expression whose value, a
+    dictionary of texts, says where the note ran, in the namespace of *setup*. *timeout* is for all cells
+    together, in seconds; *memory_mib* for the process and those that it starts.
+
+    Raises:
+        CellFailed: the process does not start, or its set-up fails.
+        Stopped: *stop* was set.
+    """
+
+    def __init__(
+        self,
+        note: Note,
+        *,
+        setup: str = "",
+        environment: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        python: str = sys.executable,
+        timeout: float = 1800,
+        memory_mib: int | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.note = note
+        self.timeout = timeout
+        self._setup = setup
+        self._environment = environment
+        self._used = 0.0
+        try:
+            self._kernel = Kernel(python, env or {}, cwd or Path.cwd(), memory_mib, stop)
+        except KernelError as error:
+            message = f"the note's process does not start: {error}"
+            raise CellFailed(Problem(note.path, 1, message)) from error
+        try:
+            self._quiet(f"{PRELUDE}\n_start({setup!r})\ndel _start")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._kernel.close()
+
+    @property
+    def peak_mib(self) -> int:
+        return round(self._kernel.watch.peak_mib)
+
+    def run(self, cell: Cell) -> CellRun:
+        """Run the note's next cell.
+
+        Raises:
+            CellFailed: it raised, ran out of time or memory, or the process died.
+            Stopped: nobody wants it any more.
+        """
+        started = time.monotonic()
+        code = cell.source if cell.kind == "live" else f"print(({cell.source}), end='')"
+        try:
+            content, messages = self._kernel.execute(code, self.timeout - self._used)
+        except TimeoutError as error:
+            message = f"cell {cell.index} was still running at the note's limit of {self.timeout:g} s"
+            raise self._failed(cell, message) from error
+        except ProcessLookupError as error:
+            raise self._failed(cell, _death(cell, self._kernel.watch)) from error
+        seconds = time.monotonic() - started
+        self._used += seconds
+        expected = cell.options.get("raises", "")
+        outputs = _outputs(messages)
+        if content["status"] == "error":
+            if expected and expected in self._ancestry(content["ename"]):
+                last = f"{content['ename']}: {_plain(content['evalue'])}".rstrip(": ")
+                return CellRun((*outputs, Output("stderr", {"text/plain": last})), seconds)
+            raise _failure(self.note, cell, content)
+        if expected:
+            raise self._failed(cell, f"cell {cell.index} should raise {expected} and did not")
+        if cell.kind == "inline":
+            text = "".join(o.data.get("text/plain", "") for o in outputs if o.kind == "stdout")
+            if not text.strip() or "\n" in text.strip():
+                message = f"inline value `{cell.source}` must give one line of text, not {text[:60]!r}"
+                raise self._failed(cell, message)
+            return CellRun((Output("display", {"text/plain": text.strip()}),), seconds)
+        return CellRun(outputs, seconds)
+
+    def where(self) -> dict[str, str]:
+        """Say what the note ran on, in the words of *environment*."""
+        if not self._environment:
+            return {"python": ".".join(map(str, sys.version_info[:3]))}
+        code = (
+            "def _tell(setup, expression):\n"
+            "    import json\n"
+            "    space = {}\n"
+            "    exec(setup, space)\n"
+            "    print(json.dumps(eval(expression, space)), end='')\n"
+            f"_tell({self._setup!r}, {self._environment!r})"
+        )
+        return {str(key): str(value) for key, value in json.loads(self._quiet(code)).items()}
+
+    def mark(self, index: int) -> None:
+        """Keep names and random generators as they are before the cell *index*."""
+        self._quiet(f"{MARKS}.mark({index})")
+
+    def back(self, index: int) -> None:
+        """Put names and random generators back to what they were before the cell *index*.
+
+        What earlier cells made and later ones changed in place stays changed: a network stays trained.
+        """
+        self._quiet(f"{MARKS}.back({index})")
+        self._used = 0.0
+
+    def interrupt(self) -> bool:
+        """Stop the cell that runs; return whether the process can go on."""
+        return self._kernel.interrupt()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._kernel.is_alive
+
+    def _failed(self, cell: Cell, message: str) -> CellFailed:
+        return CellFailed(Problem(self.note.path, cell.line, message))
+
+    def _ancestry(self, name: str) -> set[str]:
+        """Return the names of an exception's class and of its bases."""
+        last = "getattr(__import__('sys'), 'last_type', BaseException)"
+        _, messages = self._kernel.execute(
+            f"print(*[c.__name__ for c in {last}.__mro__], end='')", 30, store_history=False
+        )
+        return {name, *_printed(messages).split()}
+
+    def _quiet(self, code: str) -> str:
+        """Run the engine's own code; a failure is the set-up's, not a cell's."""
+        what = "the note's process could not be set up"
+        try:
+            content, messages = self._kernel.execute(code, 180, store_history=False)
+        except (TimeoutError, ProcessLookupError) as error:
+            raise CellFailed(Problem(self.note.path, 1, f"{what}: {error}")) from error
+        if content["status"] == "error":
+            why = f"{content['ename']}: {_plain(content['evalue'])}"
+            traceback = _plain("\n".join(content["traceback"]))
+            raise CellFailed(Problem(self.note.path, 1, f"{what}: {why}"), traceback)
+        return _printed(messages)
+
+
 def run_note(
     note: Note,
     *,
-    setup: str = "",
-    environment: str = "",
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    python: str = sys.executable,
-    timeout: float = 1800,
-    memory_mib: int | None = None,
-    on_cell: Callable[[Cell], None] | None = None,
+    on_cell: Callable[[Cell, float | None], None] | None = None,
+    **options: Any,
 ) -> NoteRun:
     """Run the cells of *note* in a process of its own and return what they gave.
 
-    *setup* is code that runs first, in a namespace of its own; *environment* an expression whose value, a
-    dictionary of texts, says where the note ran, in the namespace of *setup*. *timeout* is for the whole
-    note, in seconds; *memory_mib* for its process and those that it starts.
+    *options* are Session's. *on_cell* is told of each cell before it runs, with None, and after it, with
+    its seconds.
 
     Raises:
         CellFailed: a cell raised, ran out of time or memory, or its process died.
+        Stopped: nobody wants it any more.
     """
     started = time.monotonic()
     runs: list[CellRun] = []
-    with _kernel(python, dict(env or {}), cwd or Path.cwd(), note) as (kernel, watch):
-        watch.limit = memory_mib
-        _quiet(kernel, note, f"{PRELUDE}\n_start({setup!r})\ndel _start")
+    with Session(note, **options) as session:
         for cell in note.cells:
             if on_cell is not None:
-                on_cell(cell)
-            left = timeout - (time.monotonic() - started)
-            runs.append(_run_cell(kernel, watch, note, cell, left, timeout))
-        place = _environment(kernel, note, setup, environment)
-    return NoteRun(tuple(runs), time.monotonic() - started, round(watch.peak_mib), place)
-
-
-def _run_cell(kernel: _Kernel, watch: _Watch, note: Note, cell: Cell, left: float, limit: float) -> CellRun:
-    started = time.monotonic()
-    code = cell.source if cell.kind == "live" else f"print(({cell.source}), end='')"
-    try:
-        content, messages = kernel.execute(code, left)
-    except TimeoutError as error:
-        message = f"cell {cell.index} was still running at the note's limit of {limit:g} s"
-        raise CellFailed(Problem(note.path, cell.line, message)) from error
-    except ProcessLookupError as error:
-        raise CellFailed(Problem(note.path, cell.line, _death(cell, watch))) from error
-    seconds = time.monotonic() - started
-    expected = cell.options.get("raises", "")
-    outputs = _outputs(messages)
-    if content["status"] == "error":
-        if expected and expected in _ancestry(kernel, content["ename"]):
-            last = f"{content['ename']}: {_plain(content['evalue'])}".rstrip(": ")
-            return CellRun((*outputs, Output("stderr", {"text/plain": last})), seconds)
-        raise _failure(note, cell, content)
-    if expected:
-        message = f"cell {cell.index} should raise {expected} and did not"
-        raise CellFailed(Problem(note.path, cell.line, message))
-    if cell.kind == "inline":
-        text = "".join(o.data.get("text/plain", "") for o in outputs if o.kind == "stdout")
-        if not text.strip() or "\n" in text.strip():
-            message = f"inline value `{cell.source}` must give one line of text, not {text[:60]!r}"
-            raise CellFailed(Problem(note.path, cell.line, message))
-        return CellRun((Output("display", {"text/plain": text.strip()}),), seconds)
-    return CellRun(outputs, seconds)
+                on_cell(cell, None)
+            runs.append(session.run(cell))
+            if on_cell is not None:
+                on_cell(cell, runs[-1].seconds)
+        place = session.where()
+        return NoteRun(tuple(runs), time.monotonic() - started, session.peak_mib, place)
 
 
 def _outputs(messages: list[dict[str, Any]]) -> tuple[Output, ...]:
@@ -209,6 +274,12 @@ def _display(bundle: Mapping[str, Any]) -> dict[str, str]:
             text = "".join(value) if isinstance(value, list) else str(value)
             if mime.startswith("image/") and mime != "image/svg+xml":
                 text = text.replace("\n", "")
+            elif mime == "text/html" and len(text) > LONGEST_HTML:
+                plain = str(bundle.get("text/plain", ""))
+                found["text/plain"] = (
+                    f"{_cut(_plain(plain))}\n……（表格有 {len(text):,} 个字符，太大，没有显示）"
+                )
+                return found
             elif mime == "text/plain":
                 text = _cut(ADDRESS.sub("0x…", _plain(text)))
             found[mime] = text
@@ -239,191 +310,11 @@ def _failure(note: Note, cell: Cell, content: Mapping[str, Any]) -> CellFailed:
     return CellFailed(Problem(note.path, line, f"{name} raised {what}{where}"), traceback)
 
 
-def _ancestry(kernel: _Kernel, name: str) -> set[str]:
-    """Return the names of an exception's class and of its bases."""
-    code = (
-        "print(*[c.__name__ for c in getattr(__import__('sys'), 'last_type', BaseException).__mro__], end='')"
-    )
-    _, messages = kernel.execute(code, 30, store_history=False)
-    printed = "".join(m["content"]["text"] for m in messages if m["msg_type"] == "stream")
-    return {name, *printed.split()}
-
-
-def _environment(kernel: _Kernel, note: Note, setup: str, expression: str) -> dict[str, str]:
-    if not expression:
-        return {"python": ".".join(map(str, sys.version_info[:3]))}
-    code = (
-        "def _tell(setup, expression):\n"
-        "    import json\n"
-        "    space = {}\n"
-        "    exec(setup, space)\n"
-        "    print(json.dumps(eval(expression, space)), end='')\n"
-        f"_tell({setup!r}, {expression!r})"
-    )
-    told = _quiet(kernel, note, code)
-    return {str(key): str(value) for key, value in json.loads(told).items()}
-
-
-def _quiet(kernel: _Kernel, note: Note, code: str) -> str:
-    """Run the engine's own code; a failure is the set-up's, not a cell's."""
-    try:
-        content, messages = kernel.execute(code, 180, store_history=False)
-    except (TimeoutError, ProcessLookupError) as error:
-        raise CellFailed(Problem(note.path, 1, f"the note's process could not be set up: {error}")) from error
-    if content["status"] == "error":
-        what = f"{content['ename']}: {_plain(content['evalue'])}"
-        raise CellFailed(
-            Problem(note.path, 1, f"the note's process could not be set up: {what}"),
-            _plain("\n".join(content["traceback"])),
-        )
+def _printed(messages: list[dict[str, Any]]) -> str:
     return "".join(m["content"]["text"] for m in messages if m["msg_type"] == "stream")
 
 
-class _Kernel:
-    """A running kernel: takes code, gives back what came of it, and notices when its process is gone."""
-
-    def __init__(self, manager: Any, client: Any) -> None:
-        self.manager = manager
-        self.client = client
-
-    def execute(
-        self, code: str, timeout: float, store_history: bool = True
-    ) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
-        """Run *code*; return the reply's content and the messages that came before it was idle.
-
-        Raises:
-            TimeoutError: it ran longer than *timeout* seconds.
-            ProcessLookupError: the kernel's process ended.
-        """
-        deadline = time.monotonic() + timeout
-        request = self.client.execute(code, store_history=store_history, allow_stdin=False)
-        messages: list[dict[str, Any]] = []
-        while True:
-            message = self._next(self.client.get_iopub_msg, request, deadline)
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                break
-            messages.append(message)
-        return self._next(self.client.get_shell_msg, request, deadline)["content"], messages
-
-    def _next(self, receive: Callable[..., Any], request: str, deadline: float) -> dict[str, Any]:
-        while True:
-            try:
-                message = receive(timeout=0.5)
-            except queue.Empty:
-                if not self.manager.is_alive():
-                    raise ProcessLookupError("its process ended") from None
-                if time.monotonic() > deadline:
-                    raise TimeoutError("it took too long") from None
-                continue
-            if message["parent_header"].get("msg_id") == request:
-                return dict(message)
-            if time.monotonic() > deadline:
-                raise TimeoutError("it took too long")
-
-
-class _Watch:
-    """Measures the largest memory of a process and of those that it starts; ends them over a limit."""
-
-    def __init__(self) -> None:
-        self.peak_mib = 0.0
-        self.limit: int | None = None
-        self.exceeded = False
-        self._done = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, pid: int) -> None:
-        self._thread = threading.Thread(target=self._watch, args=(pid,), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._done.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _watch(self, pid: int) -> None:
-        import psutil
-
-        while not self._done.wait(0.15):
-            try:
-                process = psutil.Process(pid)
-                family = [process, *process.children(recursive=True)]
-                now = sum(p.memory_info().rss for p in family) / 2**20
-            except psutil.Error:
-                continue
-            self.peak_mib = max(self.peak_mib, now)
-            if self.limit is not None and now > self.limit:
-                self.exceeded = True
-                for each in reversed(family):
-                    each.kill()
-                return
-
-
-@contextmanager
-def _kernel(python: str, env: dict[str, str], cwd: Path, note: Note) -> Iterator[tuple[_Kernel, _Watch]]:
-    """Start a kernel of *python*; shut it down whatever happens."""
-    import os
-
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import KernelManager
-
-    if sys.platform == "win32":  # zmq needs it; deprecated in 3.14, still there
-        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
-
-    spec = KernelSpec(
-        argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        display_name="note",
-        language="python",
-    )
-
-    class OneSpec(KernelSpecManager):
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
-            return spec
-
-    watch = _Watch()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        manager = KernelManager(
-            kernel_name="note",
-            kernel_spec_manager=OneSpec(),
-            connection_file=str(Path(folder) / "kernel.json"),
-        )
-        whole = {
-            **os.environ,
-            "PYTHONIOENCODING": "utf-8",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "IPYTHONDIR": folder,
-            "MPLBACKEND": "agg",
-            **env,
-        }
-        client = None
-        try:
-            manager.start_kernel(cwd=str(cwd), env=whole, stderr=subprocess.DEVNULL)
-            watch.start(manager.provisioner.pid)  # type: ignore[union-attr]
-            client = manager.blocking_client()
-            client.start_channels()
-            client.wait_for_ready(timeout=120)
-        except (OSError, RuntimeError) as error:
-            _shut(manager, client, watch)
-            message = f"the note's process does not start: {error}"
-            raise CellFailed(Problem(note.path, 1, message)) from error
-        except BaseException:
-            _shut(manager, client, watch)
-            raise
-        try:
-            yield _Kernel(manager, client), watch
-        finally:
-            _shut(manager, client, watch)
-
-
-def _shut(manager: Any, client: Any, watch: _Watch) -> None:
-    watch.stop()
-    if client is not None:
-        client.stop_channels()
-    if manager.has_kernel:
-        manager.shutdown_kernel(now=True)
-    manager.cleanup_resources()
-
-
-def _death(cell: Cell, watch: _Watch) -> str:
+def _death(cell: Cell, watch: Watch) -> str:
     if watch.exceeded:
         return f"cell {cell.index} needed more than the note's limit of {watch.limit} MiB"
     return f"the note's process died in cell {cell.index}: killed, out of memory, or it ended itself"
@@ -447,4 +338,4 @@ def _terminal(text: str) -> str:
 def _cut(text: str) -> str:
     if len(text) <= LONGEST_TEXT:
         return text
-    return f"{text[:LONGEST_TEXT]}\n… ({len(text) - LONGEST_TEXT:,} more characters)"
+    return f"{text[:LONGEST_TEXT]}\n……（后面还有 {len(text) - LONGEST_TEXT:,} 个字符，没有显示）"

@@ -34,18 +34,21 @@ class Surroundings:
     """What a note needs from elsewhere to become a page.
 
     *url* gives the address of a note or an attachment, seen from the page that is written. *outputs* gives a
-    tuple for each of a note's cells, in order; an empty sequence means that nothing is recorded yet.
+    tuple for each of a note's cells, in order, None for one that did not run; an empty sequence means that
+    nothing is recorded. *shown_in* gives for each embedded symbol the notes that show it.
     """
 
     resolver: Resolver
     url: Callable[[VaultPath], str]
-    outputs: Callable[[Note], Sequence[Outputs]] = lambda note: ()  # noqa: ARG005
+    outputs: Callable[[Note], Sequence[Outputs | None]] = lambda note: ()  # noqa: ARG005
     math: Mapping[tuple[str, bool], str] = field(default_factory=dict)
     snippets: Mapping[str, Snippet] = field(default_factory=dict)
     tests: Mapping[str, tuple[TestRef, ...]] = field(default_factory=dict)
     summaries: Mapping[VaultPath, str] = field(default_factory=dict)
     code_url: Callable[[Snippet], str] = lambda snippet: ""  # noqa: ARG005
     test_url: Callable[[TestRef], str] = lambda test: ""  # noqa: ARG005
+    repository_url: Callable[[Snippet], str] = lambda snippet: ""  # noqa: ARG005
+    shown_in: Mapping[str, tuple[VaultPath, ...]] = field(default_factory=dict)
     figure_url: Callable[[str, str], str] = lambda mime, data: ""  # noqa: ARG005
     tag_url: Callable[[str], str] = lambda tag: ""  # noqa: ARG005
 

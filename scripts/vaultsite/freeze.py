@@ -14,7 +14,7 @@ import json
 import os
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +22,6 @@ from vaultsite.model import Note, NoteRun, Output, Problem, VaultError, VaultPat
 
 FOLDER = ".freeze"
 PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
-MOVES = {"python", "torch", "driver", "platform"}
-"""What may differ without a record being stale: it has only aged."""
 
 
 class DamagedRecord(Exception):  # noqa: N818
@@ -50,7 +48,10 @@ class CellRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A note's run. *recorded* is an ISO date; *peak_mib* the largest memory of its process."""
+    """A note's run. *recorded* is an ISO date; *peak_mib* the largest memory of its process.
+
+    *times* are the seconds that the same code took wherever it was recorded: by device and profile.
+    """
 
     note: VaultPath
     cells: tuple[CellRecord, ...]
@@ -58,16 +59,20 @@ class Record:
     seconds: float
     peak_mib: int
     recorded: str
+    times: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a record may be published: only when ``fresh``. *reasons* say what changed."""
+    """Whether a record may be published: only when ``fresh``. *reasons* say what changed.
+
+    *aged* names the packages whose versions alone have changed.
+    """
 
     state: Literal["fresh", "missing", "damaged", "stale"]
     reasons: tuple[str, ...] = ()
     quick: bool = False
-    aged: bool = False
+    aged: tuple[str, ...] = ()
 
 
 def from_run(note: Note, prints: Sequence[CellPrint], run: NoteRun) -> Record:
@@ -77,7 +82,12 @@ def from_run(note: Note, prints: Sequence[CellPrint], run: NoteRun) -> Record:
         for now, ran in zip(prints, run.cells, strict=True)
     )
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Record(note.path, cells, dict(run.environment), round(run.seconds, 1), run.peak_mib, today)
+    seconds = round(run.seconds, 1)
+    there = run.environment
+    where = f"{there.get('device_name') or there.get('device', '')}，{there.get('profile', '')}".strip("，")
+    return Record(
+        note.path, cells, dict(there), seconds, run.peak_mib, today, {where: seconds} if where else {}
+    )
 
 
 def is_quick(record: Record) -> bool:
@@ -85,10 +95,15 @@ def is_quick(record: Record) -> bool:
     return record.environment.get("profile") == "quick"
 
 
+def fingerprint(prints: Sequence[CellPrint | CellRecord]) -> str:
+    """Return a short name for the meaning of all of a note's code."""
+    return _digest({"cells": [[p.hash, dict(p.symbols)] for p in prints]})[:12]
+
+
 def verdict(
-    prints: Sequence[CellPrint], record: Record | None, environment: Mapping[str, str] | None = None
+    prints: Sequence[CellPrint], record: Record | None, versions: Mapping[str, str] | None = None
 ) -> Verdict:
-    """Compare what the code means now with what was recorded; *environment* is this machine's, if known."""
+    """Compare what the code means now with what was recorded; *versions* are those of packages in use."""
     if record is None:
         return Verdict("missing", ("never recorded",))
     reasons: list[str] = []
@@ -109,10 +124,17 @@ def verdict(
             else:
                 continue
             told.add(symbol)
-    aged = environment is not None and any(
-        environment.get(key) != record.environment.get(key) for key in MOVES if key in environment
+    aged = tuple(
+        f"{name} {_release(record.environment[name])} → {_release(version)}"
+        for name, version in sorted((versions or {}).items())
+        if name in record.environment and _release(record.environment[name]) != _release(version)
     )
     return Verdict("stale" if reasons else "fresh", tuple(reasons), is_quick(record), aged)
+
+
+def _release(version: str) -> str:
+    """A version without its build: `2.14.1+cu130` is 2.14.1."""
+    return version.partition("+")[0]
 
 
 def load(vault: Path, note: VaultPath) -> Record | None:
@@ -151,6 +173,7 @@ def load(vault: Path, note: VaultPath) -> Record | None:
             table["seconds"],
             table["peak_mib"],
             table["recorded"],
+            table.get("times", {}),
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise DamagedRecord(f"{path.name} is not a whole record: {error}") from error
@@ -160,7 +183,7 @@ def save(vault: Path, record: Record) -> bool:
     """Write a record whole or not at all; return whether anything was written.
 
     An equal record stays as it is, dates and durations aside; a quick one never replaces a full one of the
-    same code.
+    same code, and leaves it only its time.
 
     Raises:
         VaultError: the vault cannot be written.
@@ -171,11 +194,13 @@ def save(vault: Path, record: Record) -> bool:
     except DamagedRecord:
         old = None
     if old is not None and _prints(old) == _prints(record):
+        times = {**record.times, **old.times}
         if is_quick(record) and not is_quick(old):
-            return False
+            record = replace(old, times=times)
         same_outputs = [c.outputs for c in old.cells] == [c.outputs for c in record.cells]
-        if same_outputs and old.environment == record.environment:
+        if same_outputs and old.environment == record.environment and old.times == times:
             return False
+        record = replace(record, times={**old.times, **record.times})
     pictures: dict[str, bytes] = {}
     table = _table(record, pictures)
     table["sha256"] = _digest(table)
@@ -264,6 +289,7 @@ def _table(record: Record, pictures: dict[str, bytes]) -> dict[str, Any]:
         "recorded": record.recorded,
         "seconds": record.seconds,
         "symbols": symbols,
+        **({"times": dict(record.times)} if record.times else {}),
     }
 
 

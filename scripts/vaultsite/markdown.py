@@ -7,7 +7,7 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -39,6 +39,9 @@ from vaultsite.model import Cell, CodeEmbed, Link, Math, Note, Output, Tag, Vaul
 from vaultsite.svg import inline_svg
 
 INNER = "vault:"
+LONG_SOURCE = 40
+"""Lines of an embedded symbol beyond which the page shows its beginning, and the rest when asked."""
+
 """The scheme of the addresses that Markdown links carry until the tree is built."""
 
 
@@ -78,7 +81,8 @@ class Renderer:
             )
         converter, extension = self._converters[depth]
         converter.reset()
-        writer = HtmlWriter(around, converter.htmlStash.store, self._embed_within(note, around, trail))
+        embed = self._embed_within(note, around, trail)
+        writer = HtmlWriter(around, converter.htmlStash.store, embed, trail[0])
         extension.links = writer.links
         extension.expand = lambda: expand(note, writer, around, part)
         return str(converter.convert(note.body[slice(*part)] or " "))
@@ -119,8 +123,10 @@ class HtmlWriter:
         around: Surroundings,
         stash: Callable[[str], str],
         embed: Callable[[Link, Target], str | None] = lambda link, target: None,  # noqa: ARG005
+        path: VaultPath | None = None,
     ) -> None:
         self.around = around
+        self.path = path
         self.stash = stash
         self.embed = embed
         self.links: list[tuple[Link, Target, dict[str, str]]] = []
@@ -156,8 +162,23 @@ class HtmlWriter:
 
     def code(self, embed: CodeEmbed, snippet: Snippet) -> str:
         where = f"{snippet.path} · {embed.symbol.partition(':')[2] or '整个模块'}"
-        lines = f"第 {snippet.first_line}–{snippet.last_line} 行"
-        meta = [_anchor(self.around.code_url(snippet), f"源码{lines}")]
+        source = highlight_python(snippet.source, where)
+        count = snippet.last_line - snippet.first_line + 1
+        kind = "code-embed"
+        if count > LONG_SOURCE:
+            kind = "code-embed long"
+            source += f'<details class="code-more"><summary>全部 {count} 行</summary></details>'
+        anchor = re.sub(r"[^\w-]+", "-", embed.symbol)
+        meta = " · ".join(self._about(embed, snippet))
+        return self.stash(
+            f'<div class="{kind}" id="src-{anchor}">{source}<p class="code-embed-meta">{meta}</p></div>'
+        )
+
+    def _about(self, embed: CodeEmbed, snippet: Snippet) -> Iterator[str]:
+        """Where a symbol is defined, what tests it, which other notes show it."""
+        yield _anchor(self.around.code_url(snippet), f"源码第 {snippet.first_line}–{snippet.last_line} 行")
+        if url := self.around.repository_url(snippet):
+            yield _anchor(url, "仓库")
         module = posixpath.basename(snippet.path).removesuffix(".py")
         # The tests of the module itself first: others reach the symbol by way of something else.
         tests = sorted(
@@ -169,12 +190,13 @@ class HtmlWriter:
                 for test in tests[:4]
             )
             more = f" 等 {len(tests)} 个" if len(tests) > 4 else ""
-            meta.append(f"测试：{links}{more}")
-        anchor = re.sub(r"[^\w-]+", "-", embed.symbol)
-        return self.stash(
-            f'<div class="code-embed" id="src-{anchor}">{highlight_python(snippet.source, where)}'
-            f'<p class="code-embed-meta">{" · ".join(meta)}</p></div>'
-        )
+            yield f"测试：{links}{more}"
+        notes = self.around.resolver.vault.notes
+        others = [path for path in self.around.shown_in.get(embed.symbol, ()) if path != self.path]
+        if others:
+            shown = "、".join(_anchor(self.around.url(path), notes[path].title) for path in others[:4])
+            more = f" 等 {len(others)} 篇" if len(others) > 4 else ""
+            yield f"也见于：{shown}{more}"
 
     def math(self, math: Math) -> str:
         rendered = self.around.math.get((math.tex, math.display), html.escape(math.tex))
@@ -284,7 +306,9 @@ def _ingredients(
     for embed in note.code_embeds:
         if found := around.snippets.get(embed.symbol):
             tests = [(test.name, around.test_url(test)) for test in around.tests.get(embed.symbol, ())]
-            parts.append([found.source, found.first_line, around.code_url(found), tests])
+            shown_in = [(around.url(p), vault.notes[p].title) for p in around.shown_in.get(embed.symbol, ())]
+            urls = [around.code_url(found), around.repository_url(found)]
+            parts.append([found.source, found.first_line, urls, tests, shown_in])
     parts += [around.tag_url(tag.name) for tag in note.tag_spans]
     return parts
 

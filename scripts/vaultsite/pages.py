@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pickle
@@ -17,25 +18,31 @@ from vaultsite.cache import Cache
 from vaultsite.dates import dates_of
 from vaultsite.embed import Snippet, TestRef
 from vaultsite.expand import Surroundings
-from vaultsite.freeze import Record, is_quick
+from vaultsite.freeze import Record
 from vaultsite.graph import RELATIONS, NavItem, learning_path, reading_minutes
 from vaultsite.markdown import Rendered, Renderer, ingredients
 from vaultsite.mentions import MOST, Mention, mentions_in, names_of
 from vaultsite.model import Note, VaultPath
+from vaultsite.provenance import provenance, run_table
 from vaultsite.search import search_entry, search_index
 from vaultsite.sources import source_page
 from vaultsite.wiki import Shelf, WikiPage, graph_data, notes_by_tag, tag_address, wiki_pages
 from vaultsite.workspace import Workspace, outputs_of
 
+RUNS = "wiki/runs"
 MemoryKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the pages' looks depend on besides the vault. *engine* is a hash of code, theme and settings."""
+    """What the pages' looks depend on besides the vault.
+
+    *engine* is a hash of code, theme and settings; *repository* the address of the project's repository.
+    """
 
     engine: str
     figure_uri: Callable[[str, str], str]
+    repository: str = ""
 
 
 class Pages:
@@ -105,16 +112,38 @@ class Pages:
             summaries=workspace.graph.summaries,
             code_url=code_url,
             test_url=test_url,
+            repository_url=self._repository_url,
+            shown_in=self._shown_in,
             figure_url=lambda mime, data: relative_url(self.look.figure_uri(mime, data), base),
             tag_url=partial(self.tag_url, base=base),
         )
+
+    @cached_property
+    def _shown_in(self) -> dict[str, tuple[VaultPath, ...]]:
+        found: dict[str, dict[VaultPath, None]] = {}
+        for path, note in self.workspace.vault.notes.items():
+            for embed in note.code_embeds:
+                found.setdefault(embed.symbol, {})[path] = None
+        return {symbol: tuple(paths) for symbol, paths in found.items()}
+
+    def _repository_url(self, snippet: Snippet) -> str:
+        """A symbol's lines where the repository is kept, in the manner of GitHub and GitLab."""
+        if not self.look.repository:
+            return ""
+        settings = self.workspace.settings
+        path = (settings.code / snippet.path).relative_to(settings.root).as_posix()
+        tree = "/-/blob" if "gitlab" in self.look.repository else "/blob"
+        lines = f"L{snippet.first_line}-L{snippet.last_line}"
+        return f"{self.look.repository.rstrip('/')}{tree}/HEAD/{quote(path)}#{lines}"
 
     def tag_url(self, tag: str, base: str) -> str:
         return relative_url(self._tag_url.get(tag.strip("/").casefold(), url_of("wiki/tags")), base)
 
     def _outputs_digest(self, note: Note) -> str:
         judged = self.workspace.verdicts.get(note.path)
-        return f"{judged and judged.state} {self._records.get(note.path, '')}"
+        draft = self.workspace.drafts.get(note.path)
+        drafted = f"{draft.key} {draft.done} {draft.problem}" if draft else ""
+        return f"{judged and judged.state} {self._records.get(note.path, '')} {drafted}"
 
     # ---- what stands around the text ---------------------------------------------------------------------
 
@@ -122,7 +151,7 @@ class Pages:
         """Return what the template shows of a note besides its text."""
         graph = self.workspace.graph
         card = partial(self._card, base=base)
-        record = self.workspace.records.get(note.path) if note.cells else None
+        made = provenance(self.workspace, note)
         linked = {link.source for link in graph.backlinks.get(note.path, ())}
         before = learning_path(note.path, graph)
         direct = graph.relations[note.path].get("prerequisites", ())
@@ -135,13 +164,13 @@ class Pages:
             "tags": [{"name": tag, "url": self.tag_url(tag, base)} for tag in note.tags],
             "status": str(note.meta.get("status", "")),
             "reading_minutes": reading_minutes(note),
-            "provenance": _provenance(record) if record else [],
-            "provenance_line": _provenance_line(record) if record else "",
+            "provenance": made and dataclasses.asdict(made),
             "backlinks": [{**card(path), "sentences": found} for path, found in sentences.items()],
             "mentions": [{**card(m.source), "name": m.name, "sentence": m.sentence} for m in mentions[:MOST]],
             **{key: [card(path) for path in graph.relations[note.path].get(key, ())] for key in RELATIONS},
             "path": [card(path) for path in before] if len(before) > len(direct) else [],
             "graph": self.urls[note.path] if note.path != self.workspace.home else "",
+            "runs": relative_url(url_of(RUNS), base),
             "notebook": "",
         }
 
@@ -193,7 +222,9 @@ class Pages:
 
     def wiki_pages(self) -> Iterator[tuple[str, WikiPage]]:
         """Yield the wiki's own pages with their addresses."""
-        return wiki_pages(self.shelf)
+        yield from wiki_pages(self.shelf)
+        table = run_table(self.workspace, {p: relative_url(u, url_of(RUNS)) for p, u in self.urls.items()})
+        yield RUNS, WikiPage("运行状况", table)
 
     def graph_json(self) -> bytes:
         """Return the graph for the browser."""
@@ -262,35 +293,12 @@ def _compact(value: Any) -> bytes:
 
 def _digest_of(record: Record) -> str:
     return _hash(
-        [record.recorded, dict(record.environment), record.seconds, record.peak_mib, repr(record.cells)]
+        [
+            record.recorded,
+            dict(record.environment),
+            record.seconds,
+            record.peak_mib,
+            dict(record.times),
+            repr(record.cells),
+        ]
     )
-
-
-def _provenance_line(record: Record) -> str:
-    profile = "完整规模" if not is_quick(record) else "快速规模"
-    return f"本页结果由代码算出：{record.recorded[:10]} · {profile} · 用时 {_duration(record.seconds)}"
-
-
-def _provenance(record: Record) -> list[tuple[str, str]]:
-    names = {
-        "device": "设备",
-        "device_name": "型号",
-        "profile": "规模",
-        "seed": "随机种子",
-        "torch": "PyTorch",
-        "python": "Python",
-        "platform": "系统",
-    }
-    rows = [(names.get(key, key), value) for key, value in record.environment.items()]
-    return [
-        ("运行日期", record.recorded[:10]),
-        *rows,
-        ("总用时", _duration(record.seconds)),
-        ("内存峰值", f"{record.peak_mib} MiB"),
-    ]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} 秒"
-    return f"{int(seconds) // 60} 分 {int(seconds) % 60} 秒"

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vaultsite import coursemap
 from vaultsite.cache import Cache
 from vaultsite.embed import Snippet, TestRef, snippet, tests_reaching
 from vaultsite.fingerprint import CodeBase, UnknownSymbol, source_hash
-from vaultsite.freeze import CellPrint, DamagedRecord, Record, Verdict, from_run, load, save, verdict
+from vaultsite.freeze import CellPrint, DamagedRecord, Record, Verdict, load, verdict
 from vaultsite.graph import Graph, build_graph
 from vaultsite.links import Resolver
 from vaultsite.model import Cell, Note, Output, Problem, Symbol, Vault, VaultError, VaultPath
 from vaultsite.reader import read_vault
-
-if TYPE_CHECKING:
-    from vaultsite.execute import CellFailed
 
 HOME_NAMES = ("导航", "index", "README", "Home", "MOC")
 
@@ -40,6 +35,15 @@ class Settings:
     setup: str = ""
     environment: str = ""
     timeout: float = 1800
+    memory_mib: int = 0
+
+    @cached_property
+    def pins(self) -> Mapping[str, str]:
+        """The versions that requirements.txt pins, by package."""
+        path = self.root / "requirements.txt"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        parts = (line.partition("#")[0].partition("==") for line in lines)
+        return {name.strip(): version.strip() for name, equals, version in parts if equals}
 
     @property
     def is_own_vault(self) -> bool:
@@ -71,6 +75,22 @@ def read_settings(root: Path, vault: Path | None = None) -> Settings:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """What the cells of a note gave that is being written: shown while serving, never recorded.
+
+    *key* is a hash of what the cells mean; *outputs* holds None for a cell that did not run; *problem* says
+    what went wrong in the cell after the *done* ones.
+    """
+
+    key: str
+    outputs: tuple[tuple[Output, ...] | None, ...]
+    done: int
+    cells: int
+    is_over: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Workspace:
     """Everything that is known of a vault before any page is written."""
 
@@ -86,6 +106,7 @@ class Workspace:
     snippets: Mapping[str, Snippet] = field(default_factory=dict)
     tests: Mapping[str, tuple[TestRef, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    drafts: Mapping[VaultPath, Draft] = field(default_factory=dict)
 
     @property
     def stale(self) -> list[Note]:
@@ -148,7 +169,7 @@ def open_workspace(
             continue
         if record is not None:
             records[path] = record
-        verdicts[path] = verdict(prints[path], record)
+        verdicts[path] = verdict(prints[path], record, settings.pins)
     symbols = {Symbol(s) for s in snippets}
     if before and symbols == {Symbol(s) for s in before.snippets}:
         tests: Mapping[Symbol, tuple[TestRef, ...]] = {Symbol(s): refs for s, refs in before.tests.items()}
@@ -196,51 +217,6 @@ def cell_prints(note: Note, codebase: CodeBase) -> tuple[CellPrint, ...]:
     return tuple(prints)
 
 
-def run_notes(
-    workspace: Workspace,
-    notes: Iterable[Note],
-    *,
-    profile: str = "",
-    device: str = "auto",
-    python: str = sys.executable,
-    on_cell: Callable[[Note, Cell], None] | None = None,
-) -> list[CellFailed]:
-    """Run *notes*, each in a process of its own, and record those that succeed.
-
-    Every note is tried; what failed is returned, and leaves its old record as it was.
-    """
-    from vaultsite.execute import CellFailed, run_note  # Jupyter's client: only where something runs
-
-    settings = workspace.settings
-    env = {
-        "PYTHONPATH": os.pathsep.join([str(settings.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "DLNOTES_DEVICE": device,
-        "PYTHONHASHSEED": "0",
-        # Threads that wait by spinning make training ten times slower as soon as anything else runs.
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-    if profile:
-        env["DLNOTES_PROFILE"] = profile
-    failed = []
-    for note in notes:
-        try:
-            run = run_note(
-                note,
-                setup=settings.setup,
-                environment=settings.environment,
-                env=env,
-                cwd=settings.root,
-                python=python,
-                timeout=settings.timeout,
-                on_cell=partial(on_cell, note) if on_cell else None,
-            )
-        except CellFailed as error:
-            failed.append(error)
-        else:
-            save(settings.vault, from_run(note, workspace.prints[note.path], run))
-    return failed
-
-
 def write_course_map(workspace: Workspace) -> Path:
     """Draw the course map anew, at once and twice the size, and return where it stands.
 
@@ -282,9 +258,10 @@ def _cell_hash(cell: Cell) -> str:
     return source_hash(cell.source, salt=f"{cell.kind} {cell.options.get('raises', '')}")
 
 
-def outputs_of(workspace: Workspace, note: Note) -> Sequence[tuple[Output, ...]]:
-    """Return the recorded outputs of each cell of a fresh note; nothing for one that must run first."""
+def outputs_of(workspace: Workspace, note: Note) -> Sequence[tuple[Output, ...] | None]:
+    """Return the outputs of each cell of a note: of its record if fresh, else of its draft, else nothing."""
     judged = workspace.verdicts.get(note.path)
-    if judged is None or judged.state != "fresh":
-        return ()
-    return [cell.outputs for cell in workspace.records[note.path].cells]
+    if judged is not None and judged.state == "fresh":
+        return [cell.outputs for cell in workspace.records[note.path].cells]
+    draft = workspace.drafts.get(note.path)
+    return draft.outputs if draft is not None and draft.cells == len(note.cells) else ()

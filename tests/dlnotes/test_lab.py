@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from dlnotes import lab
 
@@ -65,6 +66,9 @@ def test_environment_says_where_and_how_the_run_was(monkeypatch):
     assert environment["device_name"].endswith(" 核")
     assert environment["torch"] == torch.__version__
     assert environment["python"].startswith("3.")
+    assert environment["device_asked"] == "cpu"
+    assert int(environment["threads"]) == torch.get_num_threads()
+    assert torchvision.__version__.startswith(environment["torchvision"])
     assert all(isinstance(value, str) for value in environment.values())
 
 

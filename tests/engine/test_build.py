@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -254,8 +255,9 @@ def test_help_names_every_command() -> None:
         assert f"    {command} " in text
 
 
-def test_serve_shows_an_edit_after_running_it_again(make_vault: MakeVault) -> None:
-    vault = make_vault({"a.md": CELL})
+def test_serve_runs_from_the_changed_cell_on_and_records_nothing(make_vault: MakeVault) -> None:
+    first = "```python live\nimport os\nprint('process', os.getpid())\n```\n\n"
+    vault = make_vault({"a.md": CELL.replace("# A\n\n", f"# A\n\n{first}")})
     port = free_port()
     command = [
         sys.executable,
@@ -268,12 +270,18 @@ def test_serve_shows_an_edit_after_running_it_again(make_vault: MakeVault) -> No
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as server:
         try:
-            wait_for(f"http://127.0.0.1:{port}/a/", ">42</pre>")
-            make_vault({"a.md": CELL.replace("6 * 7)", "6 * 8)")})
-            wait_for(f"http://127.0.0.1:{port}/a/", ">48</pre>")
+            page = wait_for(f"http://127.0.0.1:{port}/a/", ">42</pre>")
+            process = re.findall(r">process \d+<", page)
+            text = (vault / "a.md").read_text(encoding="utf-8")
+            (vault / "a.md").write_text(text.replace("6 * 7)", "6 * 8)"), encoding="utf-8")
+            page = wait_for(f"http://127.0.0.1:{port}/a/", ">48</pre>")
+            assert re.findall(r">process \d+<", page) == process != []
+            (vault / "a.md").write_text(text.replace("6 * 7)", "6 / 0)"), encoding="utf-8")
+            page = wait_for(f"http://127.0.0.1:{port}/a/", "ZeroDivisionError")
+            assert "试运行停在第 2 个单元" in page
         finally:
             server.terminate()
-    assert '"48"' in (vault / ".freeze" / "a.json").read_text(encoding="utf-8")
+    assert not (vault / ".freeze").exists()
 
 
 def free_port() -> int:
@@ -282,7 +290,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(url: str, text: str, seconds: float = 90) -> None:
+def wait_for(url: str, text: str, seconds: float = 90) -> str:
     deadline = time.monotonic() + seconds
     page = ""
     while time.monotonic() < deadline:
@@ -292,7 +300,7 @@ def wait_for(url: str, text: str, seconds: float = 90) -> None:
         except OSError:
             page = "no answer"
         if text in page:
-            return
+            return page
         time.sleep(0.3)
     raise AssertionError(f"{url} never showed {text!r}; it showed {page[-500:]!r}")
 
