@@ -109,6 +109,8 @@ def run(options: argparse.Namespace) -> int:
     if workspace.map_is_stale:
         _say(f"map      {_shown(write_course_map(workspace))} drawn anew")
         workspace = _open(options)
+    if _adopt(workspace):
+        workspace = _open(options)
     chosen = _chosen(workspace, options)
     # A note that cannot be published for another reason is not run for minutes first.
     broken = check(workspace, strict=workspace.settings.is_own_vault, stale_is_fatal=False).fatal
@@ -133,6 +135,26 @@ def run(options: argparse.Namespace) -> int:
     if failures:
         raise Failed(f"{len(failures)} note(s) failed; their old records and site/ are as they were")
     return 0
+
+
+def _adopt(workspace: Workspace) -> bool:
+    """Let notes that were renamed keep their records; return whether any did."""
+    from vaultsite.freeze import adopt, orphans
+
+    vault = workspace.settings.vault
+    left = orphans(vault, workspace.vault.notes) if workspace.stale else []
+    adopted = False
+    for note in workspace.stale if left else ():
+        prints = workspace.prints.get(note.path)
+        if prints and workspace.verdicts[note.path].state == "missing":
+            former = adopt(vault, note.path, prints, left)
+            if former is not None:
+                left.remove(former)
+                adopted = True
+                _say(f"renamed  {note.name}: keeps the record {_shown(former)}")
+    for path in left:
+        _say(f"left     {_shown(path)}: no note has this record; build.py prune deletes it")
+    return adopted
 
 
 def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Note]:

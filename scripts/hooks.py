@@ -63,7 +63,15 @@ THEME = SCRIPTS / "theme"
 FIGURES = "assets/figures"
 BINARY = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 STATIC = {".css", ".js", ".woff2", ".svg"}
-PACKAGES = ("mkdocs", "mkdocs-material", "Markdown", "pymdown-extensions", "Pygments", "Jinja2")
+PACKAGES = (
+    "mkdocs",
+    "mkdocs-material",
+    "mkdocs-jupyter",
+    "Markdown",
+    "pymdown-extensions",
+    "Pygments",
+    "Jinja2",
+)
 
 page_done: Callable[[int, int], None] | None = None
 """Told after each page how many are done, of how many; build.py's progress bar sets it."""
@@ -76,6 +84,8 @@ class SitePage(Page):
     """A note, a source file or a page that the vault makes. Its text comes when asked for."""
 
     note: Note | None = None
+    notebook_of: VaultPath | None = None
+    """The note whose notebook the page shows."""
     text: Callable[[], Rendered]
     """Gives the page's HTML and headings."""
     key: str = ""
@@ -154,7 +164,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         notebooks.should_include = lambda file: file.src_uri.endswith(".ipynb")
     config.theme.get_env = functools.partial(_theme_env, config.theme.get_env)  # type: ignore[method-assign]
     renderer = Renderer(config.markdown_extensions, config.mdx_configs)
-    look = Look(_engine(config), _figure_uri, config.repo_url or "")
+    look = Look(_engine(config), _figure_uri, config.site_url or "", config.repo_url or "", _notebook_html)
     pages = Pages(workspace, renderer, look, _render_math(workspace), cache)
     _site = Site(pages, report, cache, config)
     others = [where for where, _ in pages.wiki_pages()]
@@ -205,6 +215,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             _add_page(files, config, "", "全部笔记", text)
     for where, made in pages.wiki_pages():
         _set_text(_add_page(files, config, where, made.title, ""), made)
+    for note in pages.notebooks():
+        _add_notebook(files, config, note)
     for uri, path in _sources(workspace).items():
         _add_page(
             files, config, uri.removesuffix(".md"), path.name, f"<h1>{path.name}</h1>{source_html(path)}"
@@ -240,6 +252,15 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:  
             # The front page shows a note: that note's own address is the canonical one.
             index.page.canonical_url = own.page.canonical_url
     return nav
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Take out of a person's own notebook what mkdocs-jupyter inlines into it."""
+    if 'class="jupyter-wrapper"' not in html:
+        return html
+    import notebook_view
+
+    return notebook_view.mend(html)
 
 
 def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, nav: Navigation) -> Any:  # noqa: ARG001
@@ -360,6 +381,15 @@ def _write_rest(site: Site, rest: list[SitePage], interrupted: Callable[[], bool
         if file is not None and isinstance(file.page, SitePage):
             _set_text(file.page, made)
             _render_again(file.page, site)
+    for other in list(site.files or ()):
+        shown = other.page
+        if isinstance(shown, SitePage) and shown.notebook_of is not None and not interrupted():
+            note = site.workspace.vault.notes[shown.notebook_of]
+            _set_notebook(shown, note)
+            _render_again(shown, site)
+            target = Path(other.abs_dest_path).parent.with_suffix(".ipynb")
+            target.unlink(missing_ok=True)
+            target.write_text(site.pages.notebook_file(note), encoding="utf-8")
     for name, data in (("graph", site.pages.graph_json()), ("search", site.pages.search_json().encode())):
         target = Path(site.config.site_dir, f"assets/{name}.json")
         target.unlink(missing_ok=True)
@@ -586,6 +616,27 @@ def _add_note(files: Files, config: MkDocsConfig, note: Note, title: str, where:
     page.update_date = pages.shelf.dates.get(note.path, "")
 
 
+def _add_notebook(files: Files, config: MkDocsConfig, note: Note) -> None:
+    """The page that shows a note's notebook, and the file to download."""
+    where = f"{address(note)}/notebook"
+    page = _add_page(files, config, where, f"{note.title} · Notebook", "")
+    page.notebook_of = note.path
+    _set_notebook(page, note)
+    files.append(File.generated(config, f"{where}.ipynb", content=state().pages.notebook_file(note)))
+
+
+def _set_notebook(page: SitePage, note: Note) -> None:
+    pages = state().pages
+    page.key = pages.notebook_key(note)
+    page.text = functools.partial(pages.notebook_page, note)
+
+
+def _notebook_html(notebook: dict[str, Any], slugs: Sequence[str], folded: Sequence[tuple[int, str]]) -> str:
+    import notebook_view  # nbconvert takes a second to import
+
+    return notebook_view.fold(notebook_view.mend(notebook_view.render(notebook), slugs), folded)
+
+
 def _set_text(page: SitePage, made: WikiPage) -> None:
     text = f"<h1>{_escaped(made.title)}</h1>{made.body}"
     page.key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -612,6 +663,7 @@ def _engine(config: MkDocsConfig) -> str:
     """The hash of all that is the same for every page: code, theme, settings, packages."""
     files = [
         Path(__file__),
+        SCRIPTS / "notebook_view.py",
         *sorted((SCRIPTS / "vaultsite").glob("*.py")),
         *sorted((THEME / "overrides").rglob("*.html")),
         THEME / "package-lock.json",

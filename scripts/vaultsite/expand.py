@@ -197,8 +197,12 @@ class PlainWriter:
         part = part_of(note, link) if note else None
         if note is None or part is None or note.path in self.trail or len(self.trail) > DEEPEST_EMBED:
             return None
-        inner = PlainWriter(self.around, (*self.trail, note.path))
+        inner = self.inside(note.path)
         return expand(note, inner, self.around, part).strip("\n")
+
+    def inside(self, path: VaultPath) -> PlainWriter:
+        """Return the writer of a note that is embedded."""
+        return PlainWriter(self.around, (*self.trail, path))
 
     def literal(self, text: str) -> str:
         return text

@@ -224,23 +224,53 @@ def save(vault: Path, record: Record) -> bool:
     return True
 
 
-def prune(vault: Path, notes: Collection[VaultPath]) -> list[Path]:
-    """Delete the records and pictures of notes that are not in *notes*; return what was deleted."""
+def orphans(vault: Path, notes: Collection[VaultPath]) -> list[Path]:
+    """Return the records that belong to none of *notes*."""
     root = vault / FOLDER
     kept = {record_path(vault, note) for note in notes}
-    gone = [path for path in sorted(root.rglob("*.json")) if path not in kept] if root.is_dir() else []
+    return [path for path in sorted(root.rglob("*.json")) if path not in kept] if root.is_dir() else []
+
+
+def adopt(vault: Path, note: VaultPath, prints: Sequence[CellPrint], left: Collection[Path]) -> Path | None:
+    """Give a note without a record the one among those *left* over that is of the same code: it was renamed.
+
+    Return the record's old place, which is empty then; None if there is no such record.
+
+    Raises:
+        VaultError: the vault cannot be written.
+    """
+    for path in left:
+        former = VaultPath(path.relative_to(vault / FOLDER).with_suffix(".md").as_posix())
+        try:
+            record = load(vault, former)
+        except DamagedRecord:
+            continue
+        if record is not None and verdict(prints, record).state == "fresh":
+            save(vault, replace(record, note=note))
+            _delete(vault, path)
+            return path
+    return None
+
+
+def prune(vault: Path, notes: Collection[VaultPath]) -> list[Path]:
+    """Delete the records and pictures of notes that are not in *notes*; return what was deleted."""
+    gone = orphans(vault, notes)
     for path in gone:
-        folder = _pictures(path)
-        for file in folder.iterdir() if folder.is_dir() else ():
-            file.unlink()
-        if folder.is_dir():
-            folder.rmdir()
-        path.unlink()
-        for parent in path.parents:
-            if parent == vault or any(parent.iterdir()):
-                break
-            parent.rmdir()
+        _delete(vault, path)
     return gone
+
+
+def _delete(vault: Path, path: Path) -> None:
+    folder = _pictures(path)
+    for file in folder.iterdir() if folder.is_dir() else ():
+        file.unlink()
+    if folder.is_dir():
+        folder.rmdir()
+    path.unlink()
+    for parent in path.parents:
+        if parent == vault or any(parent.iterdir()):
+            break
+        parent.rmdir()
 
 
 def record_path(vault: Path, note: VaultPath) -> Path:

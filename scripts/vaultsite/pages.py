@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +21,10 @@ from vaultsite.embed import Snippet, TestRef
 from vaultsite.expand import Surroundings
 from vaultsite.freeze import Record
 from vaultsite.graph import RELATIONS, NavItem, learning_path, reading_minutes
-from vaultsite.markdown import Rendered, Renderer, ingredients
+from vaultsite.markdown import Rendered, Renderer, ingredients, output_html
 from vaultsite.mentions import MOST, Mention, mentions_in, names_of
 from vaultsite.model import Note, VaultPath
+from vaultsite.notebook import Notebook, Origin, Shown, notebook_text, to_notebook
 from vaultsite.provenance import provenance, run_table
 from vaultsite.search import search_entry, search_index
 from vaultsite.sources import source_page
@@ -37,12 +39,15 @@ MemoryKey = tuple[str, str]
 class Look:
     """What the pages' looks depend on besides the vault.
 
-    *engine* is a hash of code, theme and settings; *repository* the address of the project's repository.
+    *engine* is a hash of code, theme and settings; *site* and *repository* are addresses, empty if unknown.
+    *notebook_html* turns a notebook into HTML, given the ids of its headings and the cells to fold.
     """
 
     engine: str
     figure_uri: Callable[[str, str], str]
+    site: str = ""
     repository: str = ""
+    notebook_html: Callable[[Notebook, Sequence[str], Sequence[tuple[int, str]]], str] | None = None
 
 
 class Pages:
@@ -171,7 +176,7 @@ class Pages:
             "path": [card(path) for path in before] if len(before) > len(direct) else [],
             "graph": self.urls[note.path] if note.path != self.workspace.home else "",
             "runs": relative_url(url_of(RUNS), base),
-            "notebook": "",
+            **self._notebook_ways(note, base),
         }
 
     def _card(self, path: VaultPath, base: str) -> dict[str, str]:
@@ -204,6 +209,83 @@ class Pages:
             for path, mention in mentions:
                 found.setdefault(path, []).append(mention)
         return found
+
+    # ---- notebooks ---------------------------------------------------------------------------------------
+
+    def notebooks(self) -> list[Note]:
+        """Return the notes that have a notebook: those that run code."""
+        return [n for n in self.workspace.vault.notes.values() if any(c.kind == "live" for c in n.cells)]
+
+    def notebook_file(self, note: Note) -> str:
+        """Return the text of a note's notebook, its links leading to the site where its address is known."""
+        page = f"{self.look.site.rstrip('/')}/{self.urls[note.path]}" if self.look.site else ""
+        around = dataclasses.replace(
+            self.around(self.urls[note.path]),
+            url=lambda path: f"{self.look.site.rstrip('/')}/{self.urls[path]}",
+        )
+        settings = self.workspace.settings
+        origin = Origin(settings.package, settings.setup, page, self.look.repository)
+        return notebook_text(to_notebook(note, around, origin))
+
+    def notebook_key(self, note: Note) -> str:
+        """Return the hash of all that enters the page that shows a note's notebook."""
+        return _hash(["notebook", self.content_key(note, self._notebook_url(note)), self.look.site])
+
+    def notebook_page(self, note: Note) -> Rendered:
+        """Return the page that shows a note's notebook."""
+        key = self.notebook_key(note)
+        if kept := self.cache.get("content", key):
+            return Rendered(*json.loads(kept))
+        base = self._notebook_url(note)
+        around = self.around(base)
+        shown = Shown()
+        settings = self.workspace.settings
+        origin = Origin(settings.package, settings.setup, "", self.look.repository)
+        notebook = to_notebook(
+            note,
+            around,
+            origin,
+            output_html=lambda output, prefix: output_html(output, prefix, "运行结果", around),
+            shown=shown,
+        )
+        del notebook["cells"][0]  # its title is the page's
+        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        words = {"setup": "准备", "hide-input": "代码"}
+        folded = [
+            (n, words[tag])
+            for n, cell in enumerate(code)
+            for tag in cell["metadata"].get("tags", ())
+            if tag in words
+        ]
+        slugs = [h.slug for h in note.headings if h.level > 1 or h.text != note.title]
+        assert self.look.notebook_html is not None
+        ways = self._notebook_ways(note, base)
+        links = [(relative_url(self.urls[note.path], base), "回到笔记", "")]
+        links += [(ways["notebook_file"], "下载", f' download="{escape(note.title)}.ipynb"')]
+        links += [(ways["colab"], "在 Colab 打开", "")] if "colab" in ways else []
+        line = " · ".join(f'<a href="{escape(url)}"{more}>{text}</a>' for url, text, more in links)
+        html = (
+            f"<h1>{escape(note.title)} · Notebook</h1>"
+            f'<p class="notebook-ways">{line}</p>'
+            f"{shown.put_back(self.look.notebook_html(notebook, slugs, folded))}"
+        )
+        self.cache.put("content", key, json.dumps([html, []]).encode())
+        return Rendered(html, [])
+
+    def _notebook_url(self, note: Note) -> str:
+        return url_of(f"{address(note)}/notebook")
+
+    def _notebook_ways(self, note: Note, base: str) -> dict[str, str]:
+        if self.look.notebook_html is None or not any(cell.kind == "live" for cell in note.cells):
+            return {}
+        view = self._notebook_url(note)
+        file = f"{view.rstrip('/')}.ipynb"
+        ways = {"notebook": relative_url(view, base), "notebook_file": relative_url(file, base)}
+        github = self.look.repository.partition("github.com/")[2].strip("/").removesuffix(".git")
+        if github:
+            # Where GitHub Pages serves from by default: there the notebook stands beside the page.
+            ways["colab"] = f"https://colab.research.google.com/github/{github}/blob/gh-pages/{file}"
+        return ways
 
     # ---- pages that are no notes -------------------------------------------------------------------------
 

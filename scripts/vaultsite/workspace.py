@@ -32,6 +32,7 @@ class Settings:
     tests: Path
     home: str = ""
     course_map: str = ""
+    package: str = ""
     setup: str = ""
     environment: str = ""
     timeout: float = 1800

@@ -17,7 +17,9 @@ from vaultsite.freeze import (
     CellRecord,
     DamagedRecord,
     Record,
+    adopt,
     load,
+    orphans,
     prune,
     record_path,
     save,
@@ -161,10 +163,9 @@ def test_a_verdict_says_what_changed_and_where() -> None:
     assert verdict(now[:1], RECORD).reasons[0] == "it has 1 cells now, 2 were recorded"
 
 
-def test_equal_code_is_fresh_and_only_ages_when_versions_move() -> None:
-    same = verdict(prints(RECORD), RECORD, {"torch": "3"})
-    assert (same.state, same.quick, same.aged) == ("fresh", False, True)
-    assert not verdict(prints(RECORD), RECORD, {"torch": "2", "device": "other"}).aged
+def test_equal_code_is_fresh() -> None:
+    same = verdict(prints(RECORD), RECORD)
+    assert (same.state, same.quick, same.aged) == ("fresh", False, ())
 
 
 def test_records_merge_line_by_line(tmp_path: Path) -> None:
@@ -181,3 +182,40 @@ def test_prune_takes_the_records_of_notes_that_are_gone(tmp_path: Path) -> None:
     assert prune(tmp_path, [other]) == [record_path(tmp_path, NOTE)]
     assert load(tmp_path, other) is not None
     assert not record_path(tmp_path, NOTE).parent.exists()
+
+
+def test_a_renamed_note_keeps_its_record(tmp_path: Path) -> None:
+    save(tmp_path, RECORD)
+    new = VaultPath("乙/LeNet.md")
+    left = orphans(tmp_path, [new])
+    assert left == [record_path(tmp_path, NOTE)]
+    other = [CellPrint("zz", {}), CellPrint("bb", {})]
+    assert adopt(tmp_path, new, other, left) is None
+    assert adopt(tmp_path, new, prints(RECORD), left) == left[0]
+    kept = load(tmp_path, new)
+    assert kept is not None
+    assert kept == replace(RECORD, note=new)
+    assert orphans(tmp_path, [new]) == []
+    assert not left[0].exists()
+
+
+def test_the_same_code_keeps_its_times_elsewhere(tmp_path: Path) -> None:
+    gpu = replace(RECORD, times={"H100，full": 9.0})
+    save(tmp_path, gpu)
+    cpu = replace(RECORD, environment={"profile": "quick"}, seconds=60.0, times={"CPU，quick": 60.0})
+    assert save(tmp_path, cpu)
+    kept = load(tmp_path, NOTE)
+    assert kept == replace(gpu, times={"H100，full": 9.0, "CPU，quick": 60.0})
+    assert not save(tmp_path, cpu)
+    changed = replace(cpu, cells=(replace(CELL, hash="new"), RECORD.cells[1]))
+    assert save(tmp_path, changed)
+    after = load(tmp_path, NOTE)
+    assert after is not None
+    assert after.times == {"CPU，quick": 60.0}
+
+
+def test_other_versions_make_a_record_old_and_another_build_of_them_does_not() -> None:
+    record = replace(RECORD, environment={"torch": "2.14.1+cu130", "python": "3.11.7"})
+    assert verdict(prints(record), record, {"torch": "2.14.1", "numpy": "9"}).aged == ()
+    aged = verdict(prints(record), record, {"torch": "2.15.0"})
+    assert (aged.state, aged.aged) == ("fresh", ("torch 2.14.1 → 2.15.0",))
