@@ -10,6 +10,7 @@ import base64
 import contextlib
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import logging
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Template
@@ -258,9 +260,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Take out of a person's own notebook what mkdocs-jupyter inlines into it."""
     if 'class="jupyter-wrapper"' not in html:
         return html
-    import notebook_view
-
-    return notebook_view.mend(html)
+    return str(_notebook_view().mend(html))
 
 
 def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, nav: Navigation) -> Any:  # noqa: ARG001
@@ -632,9 +632,15 @@ def _set_notebook(page: SitePage, note: Note) -> None:
 
 
 def _notebook_html(notebook: dict[str, Any], slugs: Sequence[str], folded: Sequence[tuple[int, str]]) -> str:
-    import notebook_view  # nbconvert takes a second to import
+    view = _notebook_view()
+    return str(view.fold(view.mend(view.render(notebook), slugs), folded))
 
-    return notebook_view.fold(notebook_view.mend(notebook_view.render(notebook), slugs), folded)
+
+def _notebook_view() -> ModuleType:
+    """notebook_view, only where it is needed: nbconvert takes a second to import."""
+    if str(SCRIPTS) not in sys.path:  # MkDocs takes back the place that it gave us
+        sys.path.insert(0, str(SCRIPTS))
+    return importlib.import_module("notebook_view")
 
 
 def _set_text(page: SitePage, made: WikiPage) -> None:

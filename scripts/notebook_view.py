@@ -29,15 +29,15 @@ def mend(page: str, slugs: Iterable[str] = (), slugify: Callable[[str], str] | N
     """Return the HTML of a notebook as a part of a page of ours.
 
     Styles and scripts are dropped, with the copying that needs them. Headings get the ids *slugs* in order,
-    then what *slugify* makes of their text: nbconvert's ids of Chinese headings are percent-encoded, and no link
-    finds them.
+    then what *slugify* makes of their text: nbconvert's ids of Chinese headings are percent-encoded, and no
+    link finds them.
     """
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(INLINED.sub("", page), "html.parser")
-    for copying in soup.select(".zeroclipboard-container, .clipboard-copy-txt"):
+    for copying in soup.select(".zeroclipboard-container, .clipboard-copy-txt, .celltoolbar, .cell-tags"):
         copying.decompose()
-    for block in soup.select("[class*=highlight-ipynb]"):
+    for block in soup.select("div[class*=highlight]"):
         block["class"] = "highlight"
         if (pre := block.find("pre")) is not None and pre.find("code") is None:
             code = soup.new_tag("code")

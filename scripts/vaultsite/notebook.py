@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import posixpath
 import re
@@ -90,15 +91,17 @@ def to_notebook(
         count += 1
         made = _code(cell, count)
         if shown is not None and output_html is not None:
+            visible = outputs if cell.options.get("hide") != "output" else ()
             made["outputs"] = [
                 _html_output(shown.keep(output_html(output, f"c{cell.index}-{k}")))
-                for k, output in enumerate(outputs or ())
+                for k, output in enumerate(visible or ())
             ]
         else:
             made["outputs"] = [_output(output) for output in outputs or ()]
         cells.append(made)
         if caption := cell.options.get("caption"):
-            cells.append(_markdown(f"*{caption}*"))
+            kept = shown and shown.keep(f'<span class="out-caption">{html.escape(caption)}</span>')
+            cells.append(_markdown(kept or f"*{caption}*"))
     _name(cells)
     return {
         "cells": cells,
@@ -137,8 +140,9 @@ class _NotebookWriter(PlainWriter):
         if self.shown is None:
             return super().math(math)
         rendered = self.around.math.get((math.tex, math.display), math.tex)
-        kind = "display" if math.display else "inline"
-        return self.shown.keep(f'<span class="math {kind}">{rendered}</span>')
+        if math.display:
+            return self.shown.keep(f'<span class="math display" tabindex="0">{rendered}</span>')
+        return self.shown.keep(f'<span class="math inline">{rendered}</span>')
 
     def link(self, link: Link, target: Target) -> str:
         path = target.path

@@ -261,7 +261,7 @@ class Pages:
         assert self.look.notebook_html is not None
         ways = self._notebook_ways(note, base)
         links = [(relative_url(self.urls[note.path], base), "回到笔记", "")]
-        links += [(ways["notebook_file"], "下载", f' download="{escape(note.title)}.ipynb"')]
+        links += [(ways["notebook_file"], "下载", f' download="{escape(ways["notebook_name"])}"')]
         links += [(ways["colab"], "在 Colab 打开", "")] if "colab" in ways else []
         line = " · ".join(f'<a href="{escape(url)}"{more}>{text}</a>' for url, text, more in links)
         html = (
@@ -280,7 +280,11 @@ class Pages:
             return {}
         view = self._notebook_url(note)
         file = f"{view.rstrip('/')}.ipynb"
-        ways = {"notebook": relative_url(view, base), "notebook_file": relative_url(file, base)}
+        ways = {
+            "notebook": relative_url(view, base),
+            "notebook_file": relative_url(file, base),
+            "notebook_name": f"{note.name}.ipynb",
+        }
         github = self.look.repository.partition("github.com/")[2].strip("/").removesuffix(".git")
         if github:
             # Where GitHub Pages serves from by default: there the notebook stands beside the page.

@@ -213,7 +213,7 @@ def test_formulas_and_outputs_are_those_of_the_notes_page(tmp_path: Path) -> Non
     notebook = to_notebook(workspace.vault.notes[A], around, Origin(), output_html=one, shown=shown)
     page = shown.put_back(shown_page(notebook))
     assert '<span class="math inline"><i>x²</i></span> 与' in page
-    assert '<span class="math display"><b>y</b></span>' in page
+    assert '<span class="math display" tabindex="0"><b>y</b></span>' in page
     assert "<pre id=c1-0>出</pre>" in page
 
 
