@@ -80,7 +80,7 @@ def freshness(settings: Settings, work: Path, repeat: int) -> Iterator[tuple[str
     for n in range(NOTES):
         path = recorded[n % len(recorded)]
         copy = VaultPath(f"{n:02}.md")
-        text = (settings.vault / path).read_text(encoding="utf-8").replace("[[", "[").replace("]]", "]")
+        text = (settings.vault / path).read_text(encoding="utf-8")
         vault.mkdir(exist_ok=True)
         (vault / copy).write_text(text, encoding="utf-8")
         record = load(settings.vault, path)
