@@ -745,15 +745,20 @@ def _mkdocs_config(vault: Path, out: Path, strict: bool) -> Any:
 
 
 def _open(options: argparse.Namespace) -> Workspace:
+    from vaultsite.cache import Cache, cache_folder
     from vaultsite.model import VaultError
     from vaultsite.workspace import open_workspace, read_settings
 
     settings = read_settings(ROOT, _vault(options))
+    cache = Cache(cache_folder(ROOT, settings.vault))
     try:
         strict = settings.is_own_vault or getattr(options, "strict", False)
-        return open_workspace(settings, lenient=not strict)
+        return open_workspace(settings, cache, lenient=not strict)
     except VaultError as error:
         raise Failed(_list(error.problems, settings)) from error
+    finally:
+        cache.commit()
+        cache.close()
 
 
 def _vault(options: argparse.Namespace) -> Path:

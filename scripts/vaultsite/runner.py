@@ -15,7 +15,7 @@ from vaultsite.execute import CellFailed, Session, run_note
 from vaultsite.freeze import CellPrint, from_run, save
 from vaultsite.kernel import Stopped, event_loop
 from vaultsite.model import Cell, CellRun, Note, NoteRun, Output, VaultPath
-from vaultsite.workspace import Draft, Settings, Workspace
+from vaultsite.workspace import Draft, Settings, Workspace, digest_of_code
 
 KEPT = 3
 """How many notes' processes are kept while serving; the one used longest ago makes room."""
@@ -189,7 +189,7 @@ class Drafter:
 
     def follow(self, workspace: Workspace) -> None:
         """Take note of what is stale now; called after every build."""
-        code = _digest_of_code(workspace)
+        code = digest_of_code(workspace.settings.code)
         wanted = {}
         for note in workspace.stale:
             if prints := workspace.prints.get(note.path):
@@ -369,10 +369,3 @@ def _equal_cells(ran: Iterable[CellPrint | None], wanted: Iterable[CellPrint]) -
             break
         count += 1
     return count
-
-
-def _digest_of_code(workspace: Workspace) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(workspace.settings.code.rglob("*.py")):
-        digest.update(f"{path}\0".encode() + path.read_bytes())
-    return digest.hexdigest()

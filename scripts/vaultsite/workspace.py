@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache as cache_result
 from functools import cached_property
 from pathlib import Path
 
@@ -145,6 +148,7 @@ def open_workspace(
     home = find_home(vault, settings)
     graph = build_graph(vault, resolver, home)
     codebase = before.codebase if before else CodeBase(settings.code)
+    known = _Known(cache, settings.code)
     problems: list[Problem] = list(vault.problems)
     snippets = _snippets(vault, codebase, problems)
     prints: dict[VaultPath, tuple[CellPrint, ...]] = {}
@@ -159,7 +163,7 @@ def open_workspace(
                 records[path] = before.records[path]
             continue
         try:
-            prints[path] = cell_prints(note, codebase)
+            prints[path] = known.prints(note, codebase)
         except UnknownSymbol as error:
             problems.append(_unknown(note, error))
             continue
@@ -203,6 +207,45 @@ def find_home(vault: Vault, settings: Settings) -> VaultPath | None:
         if found and (name == HOME_NAMES[0] or "/" not in found[0]):
             return found[0]
     return None
+
+
+class _Known:
+    """What cells mean, kept by the content of their note, of all code and of the engine that reads it."""
+
+    def __init__(self, cache: Cache | None, code: Path) -> None:
+        self._cache = cache
+        self._kept = cache.all_of("prints") if cache else {}
+        self._code = digest_of_code(code) if cache else ""
+
+    def prints(self, note: Note, codebase: CodeBase) -> tuple[CellPrint, ...]:
+        if self._cache is None:
+            return cell_prints(note, codebase)
+        key = hashlib.sha256(f"{note.digest} {self._code} {_engine()}".encode()).hexdigest()
+        if (kept := self._kept.get(key)) is not None:
+            self._cache.keep("prints", [key])
+            return tuple(CellPrint(digest, symbols) for digest, symbols in json.loads(kept))
+        prints = cell_prints(note, codebase)
+        table = [[p.hash, dict(p.symbols)] for p in prints]
+        self._cache.put("prints", key, json.dumps(table, ensure_ascii=False).encode())
+        return prints
+
+
+def digest_of_code(code: Path) -> str:
+    """Return a hash of every file below the code root, data too: any may change what cells mean."""
+    digest = hashlib.sha256()
+    for path in sorted(code.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(code).as_posix()}\0".encode("utf-8", "surrogateescape"))
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@cache_result
+def _engine() -> str:
+    """The hash of what reads cells: these files."""
+    here = Path(__file__).parent
+    files = [here / name for name in ("fingerprint.py", "workspace.py", "syntax.py", "reader.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def cell_prints(note: Note, codebase: CodeBase) -> tuple[CellPrint, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from projects import live, open_project, write
+from vaultsite.cache import Cache
 from vaultsite.freeze import load
 from vaultsite.model import Cell, Note, NoteRun, VaultPath
 from vaultsite.runner import Drafter, How, run_notes
@@ -202,3 +203,24 @@ def test_a_note_that_is_fresh_again_has_no_draft(tmp_path: Path) -> None:
         assert desk.shown() == ["2"]
         desk.save({"docs/a.md": note})
         assert desk.drafter.drafts == {}
+
+
+def test_what_cells_mean_is_kept_and_forgotten_with_the_code(tmp_path: Path) -> None:
+    note = live("from pack.mod import f\nprint(f())")
+    settings = open_project(
+        tmp_path, {"docs/a.md": note, "code/pack/mod.py": "def f():\n    return 1\n"}
+    ).settings
+
+    def opened() -> Workspace:
+        cache = Cache(tmp_path / "cache")
+        try:
+            return open_workspace(settings, cache)
+        finally:
+            cache.commit()
+            cache.close()
+
+    first = opened().prints
+    assert opened().prints == first
+    write(tmp_path, {"code/pack/mod.py": "def f():\n    return 2\n"})
+    assert opened().prints != first
+    assert opened().prints == open_workspace(settings).prints
