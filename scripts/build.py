@@ -45,7 +45,15 @@ NEEDED = {
     "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "torch", "torchvision", "ipykernel"),
     "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "ipykernel", "ruff"),
 }
-INPUTS = ("code", "scripts", "tests/dlnotes", "mkdocs.yml", "pyproject.toml", "requirements-site.txt")
+INPUTS = (
+    "code",
+    "scripts",
+    "tests/dlnotes",
+    "mkdocs.yml",
+    "pyproject.toml",
+    "requirements-site.txt",
+    "requirements.txt",
+)
 """What a site is made from besides the vault."""
 
 WATCHED = (
