@@ -20,6 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -41,7 +42,9 @@ if str(SCRIPTS) not in sys.path:
 
 from vaultsite import katex, node  # noqa: E402
 from vaultsite.addresses import address, read_ledger, redirect_page, settle, url_of, write_ledger  # noqa: E402
+from vaultsite.assets import Assets  # noqa: E402
 from vaultsite.cache import Cache, cache_folder  # noqa: E402
+from vaultsite.cards import Card, draw, find_font  # noqa: E402
 from vaultsite.check import Report, check  # noqa: E402
 from vaultsite.graph import NavItem  # noqa: E402
 from vaultsite.markdown import Rendered, Renderer  # noqa: E402
@@ -64,7 +67,6 @@ ROOT = SCRIPTS.parent
 THEME = SCRIPTS / "theme"
 FIGURES = "assets/figures"
 BINARY = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
-STATIC = {".css", ".js", ".woff2", ".svg"}
 PACKAGES = (
     "mkdocs",
     "mkdocs-material",
@@ -111,11 +113,13 @@ class Site:
     config: MkDocsConfig
     started: float = field(default_factory=time.time)
     inputs: str = field(default_factory=lambda: _inputs())
+    assets: Assets | None = None
     files: Files | None = None
     nav: Navigation | None = None
     templates: _Templates | None = None
     redirects: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    cards: dict[VaultPath | None, str] = field(default_factory=dict)
     done: int = 0
 
     @property
@@ -166,9 +170,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         notebooks.should_include = lambda file: file.src_uri.endswith(".ipynb")
     config.theme.get_env = functools.partial(_theme_env, config.theme.get_env)  # type: ignore[method-assign]
     renderer = Renderer(config.markdown_extensions, config.mdx_configs)
-    look = Look(_engine(config), _figure_uri, config.site_url or "", config.repo_url or "", _notebook_html)
+    assets = _assets(config)
+    look = Look(
+        _engine(config, assets), _figure_uri, config.site_url or "", config.repo_url or "", _notebook_html
+    )
     pages = Pages(workspace, renderer, look, _render_math(workspace), cache)
-    _site = Site(pages, report, cache, config)
+    _site = Site(pages, report, cache, config, assets=assets)
     others = [where for where, _ in pages.wiki_pages()]
     ledger = settle(workspace.vault, _ledger(workspace), [*others, *sources])
     if ledger.problems:
@@ -223,13 +230,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         _add_page(
             files, config, uri.removesuffix(".md"), path.name, f"<h1>{path.name}</h1>{source_html(path)}"
         )
-    for source, uri in _static_files():
+    assert site.assets is not None
+    for file in list(files):
+        if file.src_uri.startswith(("assets/javascripts/", "assets/stylesheets/")):
+            files.remove(file)  # Material's: its style sheet is in ours, its scripts are not used
+    for source, uri in site.assets.files:
         files.append(File.generated(config, uri, abs_src_path=str(source)))
+    for uri, text in site.assets.bundles.items():
+        files.append(File.generated(config, uri, content=text))
     for uri, data in _figures(workspace):
         if uri not in files.src_uris:
             files.append(File.generated(config, uri, content=data))
     files.append(File.generated(config, "assets/graph.json", content=pages.graph_json()))
     files.append(File.generated(config, "assets/search.json", content=pages.search_json()))
+    if config.site_url and _command == "build":  # who shares a page asks for addresses that are whole
+        site.cards = _add_cards(files, config)
+        feed = pages.feed_xml(config.site_name, config.site_description or "")
+        files.append(File.generated(config, "feed.xml", content=feed))
     for old, new in site.redirects.items():
         text = redirect_page(new, url_of(old))
         redirect = File.generated(config, f"{old}/index.html", content=text)
@@ -271,6 +288,8 @@ def on_page_context(context: dict[str, Any], page: Page, config: MkDocsConfig, n
         page_done(site.done, len(site.documents))
     if isinstance(page, SitePage) and page.note is not None:
         context["vault_page"] = site.pages.context(page.note, page.url)
+    note = page.note.path if isinstance(page, SitePage) and page.note is not None else None
+    context["card"] = site.cards.get(None if page.is_homepage else note) or site.cards.get(None, "")
     return context
 
 
@@ -280,6 +299,9 @@ def on_env(env: Environment, config: MkDocsConfig, files: Files) -> Any:
             file.copy_file = functools.partial(_copy, file)  # type: ignore[method-assign]
     compiled = state().cache.folder / "templates"
     compiled.mkdir(exist_ok=True)
+    assets = state().assets
+    assert assets is not None
+    env.globals["asset"] = assets.address
     env.bytecode_cache = FileSystemBytecodeCache(str(compiled))  # a third of a second
     state().templates = _Templates(env, config, state())
     return state().templates
@@ -555,6 +577,7 @@ class _CachedTemplate:
             _nav_of(self._site, page),
             page.key,
             context.get("vault_page"),
+            context.get("card"),
         ]
         text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -665,7 +688,7 @@ def _ledger(workspace: Workspace) -> dict[str, str]:
     return read_ledger(workspace.settings.vault)
 
 
-def _engine(config: MkDocsConfig) -> str:
+def _engine(config: MkDocsConfig, assets: Assets) -> str:
     """The hash of all that is the same for every page: code, theme, settings, packages."""
     files = [
         Path(__file__),
@@ -679,6 +702,7 @@ def _engine(config: MkDocsConfig) -> str:
     digest = hashlib.sha256(" ".join(map(importlib.metadata.version, PACKAGES)).encode())
     for file in files:
         digest.update(file.read_bytes())
+    digest.update(assets.digest.encode())
     return digest.hexdigest()
 
 
@@ -747,15 +771,44 @@ def _nav_entry(item: NavItem) -> dict[str, Any]:
     return {item.title: [_nav_entry(child) for child in item.children]}
 
 
-def _static_files() -> list[tuple[Path, str]]:
-    modules = THEME / "node_modules"
-    assets = THEME / "assets"
-    own = [
-        (path, f"assets/dlnotes/{path.relative_to(assets).as_posix()}")
-        for path in sorted(assets.rglob("*"))
-        if path.suffix in STATIC
+def _assets(config: MkDocsConfig) -> Assets:
+    sheets = [
+        path for place in config.theme.dirs for path in Path(place).glob("assets/stylesheets/main.*.css")
     ]
-    return [*own, *katex.katex_assets(modules), *node.script_assets(modules)]
+    if not sheets:
+        raise PluginError(
+            "mkdocs.yml: the theme has no style sheet assets/stylesheets/main.*.css; it must be material"
+        )
+    return Assets(THEME, sheets[0])
+
+
+def _add_cards(files: Files, config: MkDocsConfig) -> dict[VaultPath | None, str]:
+    """Draw a card for every note and one for the site; return their addresses on the web."""
+    font = find_font()
+    if font is None:
+        log.warning("no font with Chinese was found: shared links show no picture (try the package mplfonts)")
+        return {}
+    site = state()
+    cards: dict[VaultPath | None, Card] = {None: Card(config.site_name, config.site_description or "")}
+    cards |= {
+        path: site.pages.card(note, config.site_name) for path, note in site.workspace.vault.notes.items()
+    }
+    known = {card: (key := card.key(font), site.cache.get("card", key)) for card in set(cards.values())}
+    new = [card for card, (_, data) in known.items() if data is None]
+    with ThreadPoolExecutor() as threads:
+        for card, data in zip(new, threads.map(lambda card: draw(card, font), new), strict=True):
+            key, _ = known[card]
+            site.cache.put("card", key, data)
+            known[card] = (key, data)
+    base = f"{str(config.site_url).rstrip('/')}/"
+    found: dict[VaultPath | None, str] = {}
+    for path, card in cards.items():
+        key, data = known[card]
+        uri = f"assets/cards/{key[:16]}.png"
+        found[path] = base + uri
+        if uri not in files.src_uris:
+            files.append(File.generated(config, uri, content=data))
+    return found
 
 
 def _figures(workspace: Workspace) -> Iterator[tuple[str, bytes]]:

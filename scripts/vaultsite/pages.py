@@ -16,9 +16,11 @@ from urllib.parse import quote
 
 from vaultsite.addresses import address, relative_url, url_of
 from vaultsite.cache import Cache
-from vaultsite.dates import dates_of
+from vaultsite.cards import Card
+from vaultsite.dates import Days, dates_of
 from vaultsite.embed import Snippet, TestRef
 from vaultsite.expand import Surroundings
+from vaultsite.feed import Entry, feed
 from vaultsite.freeze import Record
 from vaultsite.graph import RELATIONS, NavItem, learning_path, reading_minutes
 from vaultsite.markdown import Rendered, Renderer, ingredients, output_html
@@ -165,6 +167,8 @@ class Pages:
         for link in graph.backlinks.get(note.path, ()):
             sentences.setdefault(link.source, []).extend([link.sentence] if link.sentence else [])
         return {
+            "address": self.urls[note.path],
+            "is_home": note.path == self.workspace.home,
             "summary": graph.summaries.get(note.path, ""),
             "tags": [{"name": tag, "url": self.tag_url(tag, base)} for tag in note.tags],
             "status": str(note.meta.get("status", "")),
@@ -294,6 +298,11 @@ class Pages:
     # ---- pages that are no notes -------------------------------------------------------------------------
 
     @cached_property
+    def days(self) -> Mapping[VaultPath, Days]:
+        """When each note came and was last changed."""
+        return dates_of(self.workspace.vault)
+
+    @cached_property
     def shelf(self) -> Shelf:
         workspace = self.workspace
         return Shelf(
@@ -303,7 +312,7 @@ class Pages:
             workspace.graph.summaries,
             workspace.graph.nav,
             self.tags,
-            dates_of(workspace.vault),
+            {path: days.changed for path, days in self.days.items()},
         )
 
     def wiki_pages(self) -> Iterator[tuple[str, WikiPage]]:
@@ -311,6 +320,31 @@ class Pages:
         yield from wiki_pages(self.shelf)
         table = run_table(self.workspace, {p: relative_url(u, url_of(RUNS)) for p, u in self.urls.items()})
         yield RUNS, WikiPage("运行状况", table)
+
+    # ---- for those who share ---------------------------------------------------------------------------
+
+    def card(self, note: Note, site: str) -> Card:
+        """Return what the picture says that links to *note* show elsewhere."""
+        facts = [f"约 {minutes} 分钟"] if (minutes := reading_minutes(note)) else []
+        facts += [f"#{tag}" for tag in note.tags[:4]]
+        return Card(note.title, self.workspace.graph.summaries.get(note.path, ""), "   ".join(facts), site)
+
+    def feed_xml(self, title: str, description: str) -> str:
+        """Return the feed of the notes that are written; the site has an address."""
+        site = f"{self.look.site.rstrip('/')}/"
+        entries = [
+            Entry(
+                note.title,
+                f"{site}{self.urls[path]}",
+                self.workspace.graph.summaries.get(path, ""),
+                self.days[path].changed,
+                self.days[path].created == self.days[path].changed,
+                note.tags,
+            )
+            for path, note in self.workspace.vault.notes.items()
+            if not note.is_draft
+        ]
+        return feed(title, description, site, entries)
 
     def graph_json(self) -> bytes:
         """Return the graph for the browser."""

@@ -180,7 +180,7 @@ def test_a_run_is_recorded_once_and_shown(make_vault: MakeVault, tmp_path: Path)
     assert "nothing stale: 1 recorded note(s) are fresh" in build("run", "--vault", vault).stdout
     assert build_site(vault, tmp_path / "out").returncode == 0
     page = (tmp_path / "out" / "a" / "index.html").read_text(encoding="utf-8")
-    assert '<pre class="out-stdout" tabindex="0">42</pre>' in page
+    assert '<pre class="out-stdout">42</pre>' in page
     assert ">42</span> 个。" in page
 
 

@@ -77,7 +77,7 @@ def test_a_cell_that_has_not_run_says_so() -> None:
 def test_text_outputs_are_escaped() -> None:
     around = surroundings(vault_with(""))
     shown = output_html(Output("stdout", {"text/plain": "<b>"}), "c1", "x", around)
-    assert shown == '<pre class="out-stdout" tabindex="0">&lt;b&gt;</pre>'
+    assert shown == '<pre class="out-stdout">&lt;b&gt;</pre>'
 
 
 def test_plain_markdown_keeps_code_and_gives_outputs() -> None:

@@ -184,7 +184,8 @@ def test_a_long_press_opens_a_sheet_and_a_tap_follows_the_link(browser: Browser,
     visit = Visit(context.new_page(), site_url)
     page = visit.open(LENET)
     link = page.locator("article a.wikilink", has_text="AlexNet").first
-    link.scroll_into_view_if_needed()
+    link.evaluate("a => a.scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(200)  # what comes near is laid out
     finger = context.new_cdp_session(page)
     point = link.evaluate("a => { const { x, y } = a.getClientRects()[0]; return { x: x + 8, y: y + 8 } }")
     finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})

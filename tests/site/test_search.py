@@ -170,7 +170,7 @@ def test_a_lost_index_is_said_and_asked_for_again(visit: Visit) -> None:
 
 def test_a_phone_shows_it_over_the_whole_screen(phone: Visit) -> None:
     page = phone.open(LENET)
-    page.locator("label.md-header__button[for=__search]").tap()
+    page.get_by_role("button", name="搜索", exact=True).tap()
     expect(page.locator(FIELD)).to_be_focused()
     search(page, "注意力").wait_for()
     page.wait_for_timeout(500)
@@ -185,7 +185,7 @@ def test_a_phone_shows_it_over_the_whole_screen(phone: Visit) -> None:
 def test_without_scripts_nothing_offers_a_search(visit_without_scripts: Visit) -> None:
     page = visit_without_scripts.open()
     expect(page.locator(".md-search")).to_be_hidden()
-    expect(page.locator("label.md-header__button[for=__search]")).to_be_hidden()
+    expect(page.locator(".opens-search")).to_be_hidden()
 
 
 def test_the_time_to_an_answer_is_printed(visit: Visit) -> None:

@@ -7,7 +7,7 @@
   const places = [...document.querySelectorAll(".graph")];
   if (!places.length) return;
 
-  const root = new URL(JSON.parse(document.getElementById("__config").textContent).base + "/", location.href);
+  const root = window.dlnotes.base;
   const library = new URL("../vendor/force-graph.min.js", document.currentScript.src).href;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const COLORS = ["blue", "amber", "green", "violet", "red", "teal", "gray"];

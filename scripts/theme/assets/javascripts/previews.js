@@ -24,7 +24,7 @@
     <button class="preview-pin" type="button" aria-pressed="false">固定</button>
     <button class="preview-close" type="button">关闭</button>
     </div><div class="preview-body md-typeset" tabindex="0"></div></section>`;
-  const root = new URL(`${JSON.parse(document.getElementById("__config").textContent).base}/`, location.href);
+  const root = window.dlnotes.base;
   const layer = document.body.appendChild(document.createElement("div"));
   layer.className = "previews";
 

@@ -12,7 +12,7 @@
   const scroller = dialog.querySelector(".md-search__scrollwrap");
   const words = meta.dataset;
 
-  const root = new URL(JSON.parse(document.getElementById("__config").textContent).base + "/", location.href);
+  const root = window.dlnotes.base;
   const workerUrl = new URL("search-worker.js", document.currentScript.src);
   const indexUrl = new URL("assets/search.json", root).href;
 
@@ -25,7 +25,6 @@
   const queryOf = () => input.value.trim();
   const links = () => [...list.querySelectorAll("a")];
 
-  // Material listens to the check box too.
   function open() {
     if (!isOpen()) toggle.click();
     input.focus();
@@ -132,7 +131,7 @@
     target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName);
 
   document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.defaultPrevented) return;
+    if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const { key } = event;
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && key.toLowerCase() === "k") {
       event.preventDefault();
@@ -163,6 +162,7 @@
       if (dialog.contains(document.activeElement)) document.activeElement.blur();
     }
   });
+  document.querySelector(".opens-search").addEventListener("click", open);
   input.addEventListener("focus", () => {
     start();
     open();
