@@ -535,9 +535,11 @@ class _Later:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write the vault as plain Markdown, outputs and pictures in place, for any other renderer."""
+    """Write the vault as plain Markdown for any other renderer, or the whole site as a zip to take along."""
     from vaultsite.export import export_markdown
 
+    if options.zip:
+        return _export_zip(options)
     workspace = _open(options)
     out = Path(options.out or ROOT / "export").resolve()
     try:
@@ -545,6 +547,24 @@ def export(options: argparse.Namespace) -> int:
     except OSError as error:
         raise Failed(f"{error.filename or out}: {error.strerror or error}") from error
     _say(f"export   {_shown(out)}: {written} notes as plain Markdown")
+    return 0
+
+
+def _export_zip(options: argparse.Namespace) -> int:
+    from vaultsite.cache import cache_folder
+    from vaultsite.offline import pack
+
+    vault = _vault(options)
+    out = Path(options.out or ROOT / "dlnotes.zip").resolve()
+    if out.suffix.lower() != ".zip":
+        raise Failed(f"--out {options.out}: name the file with .zip at its end")
+    built = cache_folder(ROOT, vault) / "offline"
+    _build_site(options, vault, built)
+    try:
+        pages = pack(built, out)
+    except OSError as error:
+        raise Failed(f"{error.filename or out}: {error.strerror or error}; nothing was changed") from error
+    _say(f"export   {_shown(out)}: {pages} pages, {out.stat().st_size / 1e6:.1f} MB; open index.html in it")
     return 0
 
 
@@ -915,9 +935,10 @@ def _parser() -> argparse.ArgumentParser:
     vault(sub)
     sub.add_argument("--strict", action="store_true", help="dead links are errors, in any vault")
     sub.add_argument("--json", action="store_true", help="every link with its verdict, and every problem")
-    sub = add("export", export, "site", "write the vault as plain Markdown with its outputs")
+    sub = add("export", export, "site", "write the vault as plain Markdown, or the site as a zip")
     vault(sub)
-    sub.add_argument("--out", metavar="DIR", help="where to (default: export)")
+    sub.add_argument("--zip", action="store_true", help="the site, to be read from a disk without a server")
+    sub.add_argument("--out", metavar="PATH", help="where to (default: export, or dlnotes.zip)")
     sub = add("address", readdress, "site", "say where an address that was served leads now")
     vault(sub)
     sub.add_argument("old", help="the address, as in .addresses.json")

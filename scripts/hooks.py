@@ -790,25 +790,21 @@ def _add_cards(files: Files, config: MkDocsConfig) -> dict[VaultPath | None, str
         return {}
     site = state()
     cards: dict[VaultPath | None, Card] = {None: Card(config.site_name, config.site_description or "")}
-    cards |= {
-        path: site.pages.card(note, config.site_name) for path, note in site.workspace.vault.notes.items()
-    }
-    known = {card: (key := card.key(font), site.cache.get("card", key)) for card in set(cards.values())}
-    new = [card for card, (_, data) in known.items() if data is None]
+    for path, note in site.workspace.vault.notes.items():
+        if path != site.workspace.home:  # it stands for the site
+            cards[path] = site.pages.card(note, config.site_name)
+    keys = {card: card.key(font) for card in set(cards.values())}
+    pictures = {card: kept for card, key in keys.items() if (kept := site.cache.get("card", key)) is not None}
+    new = [card for card in keys if card not in pictures]
     with ThreadPoolExecutor() as threads:
-        for card, data in zip(new, threads.map(lambda card: draw(card, font), new), strict=True):
-            key, _ = known[card]
-            site.cache.put("card", key, data)
-            known[card] = (key, data)
+        for card, picture in zip(new, threads.map(lambda card: draw(card, font), new), strict=True):
+            pictures[card] = picture
+            site.cache.put("card", keys[card], picture)
+    address = {card: f"assets/cards/{key[:16]}.png" for card, key in keys.items()}
+    for card, uri in address.items():
+        files.append(File.generated(config, uri, content=pictures[card]))
     base = f"{str(config.site_url).rstrip('/')}/"
-    found: dict[VaultPath | None, str] = {}
-    for path, card in cards.items():
-        key, data = known[card]
-        uri = f"assets/cards/{key[:16]}.png"
-        found[path] = base + uri
-        if uri not in files.src_uris:
-            files.append(File.generated(config, uri, content=data))
-    return found
+    return {path: base + address[card] for path, card in cards.items()}
 
 
 def _figures(workspace: Workspace) -> Iterator[tuple[str, bytes]]:

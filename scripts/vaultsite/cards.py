@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -92,25 +93,25 @@ def draw(card: Card, font: Path) -> bytes:
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, 20, SIZE[1]), fill=ACCENT)
     width = SIZE[0] - 2 * MARGIN
-    _network(image, MARGIN, 74)
-    pen.text((MARGIN + 66, 74), card.site, font=_font(font, 32), fill=QUIET)
+    _network(image, MARGIN, 62)
+    pen.text((MARGIN + 66, 62), card.site, font=_font(font, 32), fill=QUIET)
     for size in (84, 72, 60, 52):
         title = list(_lines(card.title, _font(font, size), width))
         if len(title) <= 2:
             break
-    y = 186.0
+    y = 158.0
     for line in title[:3]:
         pen.text((MARGIN, y), line, font=_font(font, size), fill=INK, stroke_width=1, stroke_fill=INK)
         y += size * 1.28
-    y += 26
+    y += 20
     summary = list(_lines(card.summary, _font(font, 36), width))
-    room = max(1, int((SIZE[1] - 130 - y) // 54))
+    room = max(1, int((SIZE[1] - 118 - y) // 52))
     if len(summary) > room:
         summary = [*summary[: room - 1], f"{summary[room - 1][:-1]}…"]
     for line in summary:
         pen.text((MARGIN, y), line, font=_font(font, 36), fill=QUIET)
-        y += 54
-    pen.text((MARGIN, SIZE[1] - 104), card.facts, font=_font(font, 30), fill=QUIET)
+        y += 52
+    pen.text((MARGIN, SIZE[1] - 96), card.facts, font=_font(font, 30), fill=QUIET)
     image.putpalette(_palette())
     out = io.BytesIO()
     image.save(out, "PNG", optimize=False, compress_level=6)
@@ -118,13 +119,17 @@ def draw(card: Card, font: Path) -> bytes:
 
 
 def _network(image: Image.Image, x: int, y: int, side: int = 44) -> None:
-    """The site's mark: two inputs, one hidden layer, one output. Drawn large and made small, for its edges."""
+    """The site's mark: two inputs, a hidden layer, one output. Drawn large and made small, for its edges."""
     large = side * 4
     mask = Image.new("L", (large, large), 0)
     pen = ImageDraw.Draw(mask)
     scale = large / 24
-    layers = [[(4.2, 8.6), (4.2, 15.4)], [(12, 4.4), (12, 12), (12, 19.6)], [(19.6, 12)]]
-    for one, other in zip(layers, layers[1:], strict=False):
+    layers: list[list[tuple[float, float]]] = [
+        [(4.2, 8.6), (4.2, 15.4)],
+        [(12, 4.4), (12, 12), (12, 19.6)],
+        [(19.6, 12)],
+    ]
+    for one, other in pairwise(layers):
         for a in one:
             for b in other:
                 pen.line([v * scale for v in (*a, *b)], fill=200, width=int(1.1 * scale))

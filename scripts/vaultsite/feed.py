@@ -13,7 +13,7 @@ MOST = 30
 
 @dataclass(frozen=True)
 class Entry:
-    """A note in the feed. *url* is absolute; *day* as ``2026-11-23``; *is_new* if it was not changed since it came."""
+    """A note in the feed. *url* is absolute, *day* as ``2026-11-23``; *is_new*: not changed since it came."""
 
     title: str
     url: str

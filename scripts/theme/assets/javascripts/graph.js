@@ -7,7 +7,7 @@
   const places = [...document.querySelectorAll(".graph")];
   if (!places.length) return;
 
-  const root = window.dlnotes.base;
+  const { dlnotes } = window;
   const library = new URL("../vendor/force-graph.min.js", document.currentScript.src).href;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const COLORS = ["blue", "amber", "green", "violet", "red", "teal", "gray"];
@@ -15,21 +15,7 @@
   const MOST_LINKS_IN_MOTION = 3000;
 
   let loading = null;
-  const load = () => (loading ??= Promise.all([fetchData(), loadLibrary()]).then(([data]) => data));
-
-  async function fetchData() {
-    return (await fetch(new URL("assets/graph.json", root))).json();
-  }
-
-  function loadLibrary() {
-    return new Promise((done, fail) => {
-      const script = document.createElement("script");
-      script.src = library;
-      script.onload = done;
-      script.onerror = () => fail(new Error("the graph's library did not load"));
-      document.head.append(script);
-    });
-  }
+  const load = () => (loading ??= Promise.all([dlnotes.data("assets/graph.json"), dlnotes.loadScript(library)]).then(([data]) => data));
 
   function element(name, className, ...children) {
     const made = document.createElement(name);
@@ -246,7 +232,7 @@
     }
 
     open({ note }, event) {
-      const url = new URL(note.url, root).href;
+      const url = dlnotes.to(note.url);
       if (event?.ctrlKey || event?.metaKey) window.open(url, "_blank", "noopener");
       else location.href = url;
     }
@@ -358,7 +344,7 @@
       const parts = groups.filter(([, nodes]) => nodes.length).flatMap(([name, nodes]) => {
         const items = nodes.map((node) => {
           const link = element("a", "wikilink", node.note.title);
-          link.href = new URL(node.note.url, root).href;
+          link.href = dlnotes.to(node.note.url);
           link.addEventListener("focus", () => this.choose(node));
           return element("li", "", link, element("span", "count", ` ${node.degree} 个链接`));
         });

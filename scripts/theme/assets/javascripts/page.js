@@ -34,6 +34,33 @@
     },
   };
 
+  // A copy of the site that lies on the reader's own disk (build.py export --zip): there a folder shows no page by
+  // itself and nothing can be fetched, but scripts can be loaded. Each file of data has one beside it that holds it.
+  const offline = location.protocol === "file:";
+  const to = (address) => {
+    const url = new URL(address, base);
+    if (offline && url.pathname.endsWith("/")) url.pathname += "index.html";
+    return url.href;
+  };
+  const loadScript = (address) =>
+    new Promise((done, fail) => {
+      const script = Object.assign(document.createElement("script"), { src: address, onload: done });
+      script.onerror = () => fail(new Error(`${address} did not load`));
+      document.head.append(script);
+    });
+  const loading = {};
+  /** What is in a file of the site's data. */
+  const data = (name) => (loading[name] ??= offline ? fromScript(name) : fromServer(name));
+  async function fromServer(name) {
+    const answer = await fetch(new URL(name, base));
+    if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+    return answer.json();
+  }
+  async function fromScript(name) {
+    await loadScript(new URL(`${name}.js`, base));
+    return window.dlnotesData[name];
+  }
+
   // A word at the page's edge, read aloud too
   const dialog = document.querySelector(".md-dialog");
   dialog.setAttribute("role", "status");
@@ -192,8 +219,8 @@
   const actions = {
     n: () => follow("next"),
     p: () => follow("prev"),
-    h: () => base.href,
-    g: () => new URL("wiki/graph/", base).href,
+    h: () => to(""),
+    g: () => to("wiki/graph/"),
     d: () => schemes.click(),
     "?": () => helpBox.showModal(),
   };
@@ -218,5 +245,5 @@
     sheet.addEventListener("click", ({ target }) => (target === sheet || target.closest(".sheet-close")) && sheet.close());
   });
 
-  window.dlnotes = { base, kept, say, button, each, actions };
+  window.dlnotes = { base, offline, to, data, loadScript, kept, say, button, each, actions };
 })();

@@ -24,7 +24,7 @@
     <button class="preview-pin" type="button" aria-pressed="false">固定</button>
     <button class="preview-close" type="button">关闭</button>
     </div><div class="preview-body md-typeset" tabindex="0"></div></section>`;
-  const root = window.dlnotes.base;
+  const { base: root, offline, to, data } = window.dlnotes;
   const layer = document.body.appendChild(document.createElement("div"));
   layer.className = "previews";
 
@@ -40,7 +40,7 @@
   function linkAt(element) {
     const link = element.closest(LINKS);
     const url = link && targetOf(link);
-    const ours = url?.origin === root.origin && url.pathname.startsWith(root.pathname);
+    const ours = url?.href.startsWith(root.href);
     return ours && /(\/|\.html)$/.test(url.pathname) ? link : null;
   }
 
@@ -116,8 +116,21 @@
     document.querySelector('link[href*="dlnotes/stylesheets"]').before(sheet);
   }
 
+  /** The same from the words that search looks through: on a disk no other page can be read. */
+  async function readOffline(url) {
+    const { notes } = await data("assets/search.json");
+    const [address, hash] = [url.href.replace(/(index\.html)?(#.*)?$/, ""), decodeURIComponent(url.hash.slice(1))];
+    const note = notes.find((one) => to(one.url).replace(/index\.html$/, "") === address);
+    const [, heading, text] = note.parts.find(([slug]) => slug === hash) ?? note.parts[0] ?? ["", "", ""];
+    const content = document.createDocumentFragment();
+    const lines = [hash ? "" : note.summary, ...text.slice(0, BEGINNING / 2).split("\n")].filter(Boolean);
+    content.append(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
+    return { title: note.title, name: hash ? `${note.title} › ${heading}` : note.title, content };
+  }
+
   /** What *url* leads to: its note's title, its own name, its content. */
   async function read(url, prefix) {
+    if (offline && url.pathname !== location.pathname) return readOffline(url);
     const { page, base } = await pageAt(url);
     const article = page.querySelector("article.md-content__inner");
     const title = words(article.querySelector("h1") ?? page.querySelector("title"));

@@ -19,10 +19,8 @@
   const today = () => new Date().toLocaleDateString("sv"); // 2026-11-24, in local time
   const has = (address, kind) => Boolean(marks[address]?.[kind]);
   const addressOf = (link) => {
-    const url = new URL(link.href, location.href);
-    return url.origin === base.origin && url.pathname.startsWith(base.pathname)
-      ? url.pathname.slice(base.pathname.length).replace(/index\.html$/, "")
-      : null;
+    const address = link.href.replace(/[?#].*$/, "");
+    return address.startsWith(base.href) ? address.slice(base.href.length).replace(/index\.html$/, "") : null;
   };
 
   function toggle(kind) {
@@ -79,7 +77,7 @@
     const notes = [...links.keys()];
     const read = notes.filter((address) => has(address, "read"));
     const review = notes.filter((address) => has(address, "review"));
-    const next = notes.find((address) => !has(address, "read") && !links.get(address).classList.contains("is-draft"));
+    const next = notes.find((address) => !has(address, "read") && !links.get(address).classList.contains("draft"));
     const words = overview.querySelector(".progress-words");
     const bar = overview.querySelector("progress");
     const lead = (address) => {

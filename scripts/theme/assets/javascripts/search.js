@@ -12,9 +12,10 @@
   const scroller = dialog.querySelector(".md-search__scrollwrap");
   const words = meta.dataset;
 
-  const root = window.dlnotes.base;
+  const { base, offline, to, data } = window.dlnotes;
   const workerUrl = new URL("search-worker.js", document.currentScript.src);
-  const indexUrl = new URL("assets/search.json", root).href;
+  const INDEX = "assets/search.json";
+  const indexUrl = new URL(INDEX, base).href;
 
   let worker = null;
   let asked = 0; // the number of the last question
@@ -36,13 +37,31 @@
 
   function start() {
     if (worker) return;
-    worker = new Worker(workerUrl);
-    worker.onmessage = ({ data }) => receive(data);
+    worker = offline ? new OfflineWorker() : new Worker(workerUrl);
+    worker.onmessage = ({ data: answer }) => receive(answer);
     worker.onerror = (event) => {
       event.preventDefault();
       fail();
     };
     worker.postMessage({ id: 0, url: indexUrl });
+  }
+
+  /** Stands in where a page may start no worker: the same engine, in the page itself. */
+  class OfflineWorker {
+    async postMessage({ id, query }) {
+      try {
+        this.index ??= Promise.all([data(INDEX), window.dlnotes.loadScript(workerUrl)]).then(
+          ([notes]) => new window.SearchIndex(notes));
+        const index = await this.index;
+        this.onmessage({ data: query === undefined ? { id, loaded: true } : { id, query, ...index.search(query) } });
+      } catch (error) {
+        this.onmessage({ data: { id, error: error.message } });
+      }
+    }
+
+    terminate() {
+      this.onmessage = () => {};
+    }
   }
 
   function fail() {
@@ -98,7 +117,7 @@
   function link(url, ...children) {
     const article = element("article", "md-search-result__article md-typeset", ...children);
     const anchor = element("a", "md-search-result__link", article);
-    anchor.href = new URL(url, root).href;
+    anchor.href = to(url);
     return anchor;
   }
 
