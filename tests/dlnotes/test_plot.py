@@ -57,6 +57,21 @@ def figures() -> dict[str, object]:
         "feature_maps": plot.feature_maps({name: maps[name] for name in ("c1", "s4")}),
         "kernels": plot.kernels(model.c3.weight),
         "steps": plot.steps({"损失": [2.0, 1.0, 0.5], "死掉的比例": [0.1, 0.5, 0.6]}),
+        "lines": plot.lines(
+            {"甲": ([1, 2, 3], [1.0, 4.0, 9.0]), "乙": (torch.arange(3), torch.ones(3))},
+            xlabel="步",
+            ylabel="大小",
+            dashed=["乙"],
+            levels={"地板": 0.5},
+        ),
+        "scatter": plot.scatter(
+            {"点": (torch.rand(400) + 1, torch.rand(400) + 1)}, xlabel="真值", ylabel="预测", diagonal=True
+        ),
+        "histograms": plot.histograms(
+            {"第 1 层": torch.randn(500), "第 2 层": torch.randn(5, 9)}, xlabel="激活"
+        ),
+        "bars": plot.bars({"LeNet": 61_706, "多层感知机": 203_530}, xlabel="参数", spec=",.0f"),
+        "heat": plot.heat(torch.randn(2, 3), ["行一", "行二"], list("abc"), spec=".2f", signed=True),
         "lenet": diagram.lenet(),
         "responses": diagram.responses(torch.rand(28, 28), torch.randn(2, 5, 5), torch.randn(2, 28, 28)),
         "connections": diagram.connections(torch.eye(6, 16).bool(), xlabel="C3 的通道", ylabel="S2 的通道"),
@@ -78,6 +93,10 @@ def test_chinese_stays_text(drawings):
         "images": ["T恤", "衬衫 ×"],
         "feature_maps": ["c1：6 个 28×28"],
         "kernels": ["输出通道"],
+        "lines": ["甲", "地板", "大小"],
+        "histograms": ["第 2 层", "激活"],
+        "bars": ["203,530", "参数"],
+        "heat": ["行二"],
         "lenet": ["卷积", "全连接", "输出"],
     }
     for name, words in expected.items():
@@ -124,6 +143,22 @@ def test_one_epoch_is_visible_as_a_point():
 def test_more_lines_than_colours_is_an_error():
     with pytest.raises(ValueError, match="1 到 4 条线，得到 5 条"):
         plot.curves({str(n): history() for n in range(5)})
+
+
+def test_an_axis_in_log_is_x_or_y():
+    with pytest.raises(ValueError, match="'z'"):
+        plot.lines({"甲": ([1, 2], [1, 2])}, xlabel="", ylabel="", log="z")
+
+
+def test_histograms_leave_out_what_is_beyond_the_limits():
+    values = torch.tensor([0.1, 0.2, 0.9, 50.0])
+    (axes,) = plot.histograms({"甲": values}, xlabel="", bins=2, limits=(0, 1)).axes
+    assert axes.patches[0].get_data().values.tolist() == [2, 1]
+
+
+def test_a_heat_map_is_symmetric_around_zero_where_signs_matter():
+    (axes,) = plot.heat(torch.tensor([[-1.0, 3.0]]), signed=True).axes
+    assert axes.images[0].get_clim() == (-3, 3)
 
 
 def test_confusion_needs_a_name_for_each_row():
