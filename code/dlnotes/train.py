@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import TensorDataset
 
 from dlnotes.data.batch import batches
 from dlnotes.metrics import accuracy
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # (logits, labels) → 标量：这一批的平均损失
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def fit(
     seed: int = 0,
     optimizer: Callable[..., Optimizer] = SGD,
     loss_fn: Loss = F.cross_entropy,
+    schedule: Callable[[Optimizer], LRScheduler] | None = None,
+    max_norm: float | None = None,
+    on_batch: Callable[[Tensor, Tensor], Batch] | None = None,
     on_step: Callable[[nn.Module, int], None] | None = None,
 ) -> History:
     """就地训练 ``model``，每轮在 ``val`` 上评估一次，返回记录；模型留在 ``device`` 上。
@@ -59,6 +64,9 @@ def fit(
     参数:
         seed: 决定样本的次序。初始化与丢弃法用全局随机数，由 ``lab.set_seed`` 决定。
         optimizer: 以 ``optimizer(parameters, lr=lr)`` 调用；别的选项用 ``functools.partial`` 先填好。
+        schedule: 以 ``schedule(optimizer)`` 建立学习率的安排，每步走一格。
+        max_norm: 全部梯度合成的范数超过它时，按比例缩到它（梯度裁剪）。
+        on_batch: 训练的每一批先经过它，如数据增广；精度仍对原来的标签算。
         on_step: 每次更新后以 ``on_step(model, step)`` 调用，``step`` 从 1 数起；此时梯度还在。
 
     ``epochs`` 小于 1 时抛出 ``ValueError``。
@@ -67,6 +75,7 @@ def fit(
         raise ValueError(f"epochs 至少是 1，得到 {epochs}")
     model.to(device)
     updater = optimizer(model.parameters(), lr=lr)
+    scheduler = schedule(updater) if schedule else None
     order = torch.Generator().manual_seed(seed)
     step_losses: list[Tensor] = []
     rounds: list[tuple[float, ...]] = []
@@ -77,11 +86,16 @@ def fit(
         total_loss = hits = torch.zeros((), device=device)
         for inputs, labels in batches(train, batch_size, shuffle=True, generator=order):
             inputs, labels = inputs.to(device), labels.to(device)
-            logits = model(inputs)
-            loss = loss_fn(logits, labels)
+            seen, targets = on_batch(inputs, labels) if on_batch else (inputs, labels)
+            logits = model(seen)
+            loss = loss_fn(logits, targets)
             updater.zero_grad()
             loss.backward()
+            if max_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), max_norm)
             updater.step()
+            if scheduler:
+                scheduler.step()
             step_losses.append(loss.detach())
             # loss 是这一批的平均，最后一批可能不满：乘回样本数再累加。
             total_loss = total_loss + loss.detach() * len(labels)
@@ -90,7 +104,7 @@ def fit(
                 on_step(model, len(step_losses))
         train_loss, train_accuracy = total_loss.item() / len(train), hits.item() / len(train)
         seconds = time.perf_counter() - started
-        score = evaluate(model, val, loss_fn=loss_fn)
+        score = evaluate(model, val, loss_fn=loss_fn, batch_size=batch_size)
         rounds.append((train_loss, train_accuracy, score.loss, score.accuracy, seconds))
     return History(tuple(torch.stack(step_losses).tolist()), *zip(*rounds, strict=True))
 
@@ -101,10 +115,11 @@ def evaluate(
     device: torch.device | str | None = None,
     *,
     loss_fn: Loss = F.cross_entropy,
+    batch_size: int = 1000,
 ) -> Score:
-    """返回 ``model`` 在 ``data`` 全部样本上的平均损失与精度；设备与状态同 ``predict``。"""
+    """返回 ``model`` 在 ``data`` 全部样本上的平均损失与精度；设备、批量与状态同 ``predict``。"""
     inputs, labels = data.tensors
-    logits = predict(model, inputs, device)
+    logits = predict(model, inputs, device, batch_size=batch_size)
     return Score(loss_fn(logits, labels).item(), accuracy(logits, labels))
 
 

@@ -84,6 +84,46 @@ def test_other_optimizers_and_losses_fit_in(toy):
     assert history.val_accuracy[-1] == 1.0
 
 
+def test_a_schedule_moves_on_with_every_step(toy):
+    rates = []
+
+    def schedule(optimizer):
+        made = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
+        rates.append(made)
+        return made
+
+    run(toy, schedule=schedule)
+    assert rates[0].last_epoch == 12
+    assert rates[0].get_last_lr() == [0.5 / 13]
+
+
+def test_gradients_longer_than_max_norm_are_cut_to_it(toy):
+    def norms(**options):
+        seen = []
+        run(
+            toy,
+            on_step=lambda m, _: seen.append(torch.cat([p.grad.flatten() for p in m.parameters()]).norm()),
+            **options,
+        )
+        return torch.stack(seen)
+
+    free, cut = norms(), norms(max_norm=0.1)
+    assert free.max() > 0.2
+    assert cut.max() <= 0.1 + 1e-6
+    torch.testing.assert_close(cut[0], free[0].clamp(max=0.1))
+
+
+def test_a_batch_is_changed_for_training_but_judged_by_its_own_labels(toy):
+    def lie(inputs, labels):
+        return inputs, (labels + 1) % 3
+
+    _, history = run(toy, on_batch=lie)
+    assert history.train_accuracy[-1] < 0.1  # it learned the wrong labels
+    assert history.val_accuracy[-1] < 0.1
+    _, soft = run(toy, on_batch=lambda x, y: (x, F.one_hot(y, 3).float()))
+    assert soft.val_accuracy[-1] == 1.0
+
+
 def cubed_error(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return (logits - F.one_hot(labels, 3)).abs().pow(3).mean()
 
