@@ -51,6 +51,7 @@ class Surroundings:
     shown_in: Mapping[str, tuple[VaultPath, ...]] = field(default_factory=dict)
     figure_url: Callable[[str, str], str] = lambda mime, data: ""  # noqa: ARG005
     tag_url: Callable[[str], str] = lambda tag: ""  # noqa: ARG005
+    picture_size: Callable[[VaultPath], tuple[int, int] | None] = lambda path: None  # noqa: ARG005
 
 
 class Writer(Protocol):

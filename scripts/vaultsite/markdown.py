@@ -36,6 +36,7 @@ from vaultsite.expand import (
 )
 from vaultsite.links import Target
 from vaultsite.model import Cell, CodeEmbed, Link, Math, Note, Output, Tag, VaultPath
+from vaultsite.pictures import fill_in, size_of_data
 from vaultsite.svg import inline_svg
 
 INNER = "vault:"
@@ -258,6 +259,9 @@ class HtmlWriter:
         suffix = posixpath.splitext(path)[1].lower()
         url = html.escape(address_of(target, self.around), quote=True)
         alt, width, height = image_size(link)
+        asked = f' style="aspect-ratio: {width} / {height}"' if width and height else ""
+        if suffix in IMAGES:
+            width, height = fill_in(width, height, self.around.picture_size(path))
         alt = html.escape(alt if link.display else posixpath.basename(path), quote=True)
         size = (f' width="{width}"' if width else "") + (f' height="{height}"' if height else "")
         if suffix in IMAGES:
@@ -265,7 +269,7 @@ class HtmlWriter:
             double = VaultPath(f"{stem}@2x{suffix}")  # the same picture for screens of double density
             if double in self.around.resolver.vault.files:
                 size += f' srcset="{html.escape(self.around.url(double), quote=True)} 2x"'
-            return f'<img alt="{alt}" src="{url}" loading="lazy"{size}>'
+            return f'<img alt="{alt}" src="{url}" loading="lazy"{size}{asked}>'
         if suffix in VIDEOS:
             return f'<video controls preload="metadata" src="{url}"{size}></video>'
         if suffix in AUDIOS:
@@ -303,7 +307,7 @@ def _ingredients(
                 parts.append(_ingredients(other, around, outputs_digest, (*trail, other.path)))
         elif link.embed:
             stem, suffix = posixpath.splitext(target.path)
-            parts.append(f"{stem}@2x{suffix}" in vault.files)
+            parts += [f"{stem}@2x{suffix}" in vault.files, around.picture_size(target.path)]
     for embed in note.code_embeds:
         if found := around.snippets.get(embed.symbol):
             tests = [(test.name, around.test_url(test)) for test in around.tests.get(embed.symbol, ())]
@@ -416,7 +420,9 @@ def output_html(output: Output, prefix: str, label: str, around: Surroundings) -
         if mime in data:
             url = html.escape(around.figure_url(mime, data[mime]), quote=True)
             alt = html.escape(label, quote=True)
-            return f'<div class="out-figure"><img src="{url}" alt="{alt}" loading="lazy"></div>'
+            width, height = fill_in("", "", size_of_data(data[mime]))
+            size = f' width="{width}" height="{height}"' if width else ""
+            return f'<div class="out-figure"><img src="{url}" alt="{alt}" loading="lazy"{size}></div>'
     return f'<pre class="out-text">{html.escape(data.get("text/plain", ""))}</pre>'
 
 

@@ -18,12 +18,11 @@ CARDS = "assets/cards/"
 DATA = ("assets/search.json", "assets/graph.json")
 """What scripts fetch; from a disk they can only load scripts."""
 REDIRECT = b'<meta http-equiv="refresh"'
-DOOR = """<!doctype html>
-<html lang="zh-CN">
+DOOR = b"""<!doctype html>
 <meta charset="utf-8">
-<title>æå¼</title>
+<title>index</title>
 <meta http-equiv="refresh" content="0; url=pages/index.html">
-<a href="pages/index.html">æå¼</a>
+<a href="pages/index.html">pages/index.html</a>
 """
 """What one opens: the pages lie in a folder beside it."""
 ATTRIBUTES = re.compile(r"""(\s(?:href|src|poster|data|action)\s*=\s*)("[^"]*"|'[^']*')""")

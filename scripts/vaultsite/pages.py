@@ -27,6 +27,7 @@ from vaultsite.markdown import Rendered, Renderer, ingredients, output_html
 from vaultsite.mentions import MOST, Mention, mentions_in, names_of
 from vaultsite.model import Note, VaultPath
 from vaultsite.notebook import Notebook, Origin, Shown, notebook_text, to_notebook
+from vaultsite.pictures import Size, size_of_file
 from vaultsite.provenance import provenance, run_table
 from vaultsite.search import search_entry, search_index
 from vaultsite.sources import source_page
@@ -74,6 +75,7 @@ class Pages:
         self.tags = notes_by_tag(vault)
         self._tag_url = {tag.casefold(): url_of(tag_address(tag, self.tags)) for tag in self.tags}
         self._content_keys: dict[tuple[VaultPath, str], str] = {}
+        self._sizes: dict[VaultPath, Size | None] = {}
         self._records = {path: _digest_of(record) for path, record in workspace.records.items()}
 
     # ---- content -----------------------------------------------------------------------------------------
@@ -123,7 +125,13 @@ class Pages:
             shown_in=self._shown_in,
             figure_url=lambda mime, data: relative_url(self.look.figure_uri(mime, data), base),
             tag_url=partial(self.tag_url, base=base),
+            picture_size=self._picture_size,
         )
+
+    def _picture_size(self, path: VaultPath) -> tuple[int, int] | None:
+        if path not in self._sizes:
+            self._sizes[path] = size_of_file(self.workspace.vault.root / path)
+        return self._sizes[path]
 
     @cached_property
     def _shown_in(self) -> dict[str, tuple[VaultPath, ...]]:

@@ -57,6 +57,7 @@ def test_the_notebook_is_shown_as_the_note_is_and_fits(visit: Visit, width: int)
     page = visit.open(LENET)
     note_ids = page.locator("article :is(h2, h3)[id]").evaluate_all("hs => hs.map(h => h.id)")
     page.locator(".note-notebook a").first.click()
+    page.wait_for_load_state("load")
     assert visit.path == NOTEBOOK
     ids = page.locator("article [id]").evaluate_all("es => es.map(e => e.id)")
     assert len(ids) == len(set(ids))
