@@ -5,13 +5,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from dlnotes.trace import Call, trace
-from dlnotes.train import device_of
+from dlnotes.train import device_of, evaluating
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 MULTIPLYING = (nn.Conv2d, nn.Linear)
@@ -81,6 +83,37 @@ def layer_table(model: nn.Module, x: Tensor) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def block_table(model: nn.Module, x: Tensor) -> pd.DataFrame:
+    """逐块列出名称、输出形状、参数、乘加；块是 ``model`` 的直接子模块，按执行次序。
+
+    深的网络一层一行太长，一块一行正好看清形状怎样变化。只列被调用过的子模块；共用的模块每调用一次一行。
+
+    形状:
+        x: (N, ...)，只用它的形状；表里是一个样本的输出形状。
+    """
+    calls: list[tuple[str, nn.Module, Tensor, Tensor]] = []
+
+    def record(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        calls.append((name, module, inputs[0], output))
+
+    hooks = [module.register_forward_hook(partial(record, name)) for name, module in model.named_children()]
+    try:
+        with evaluating(model), torch.no_grad():
+            model(x.to(device_of(model)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return pd.DataFrame(
+        {
+            "块": name,
+            "输出形状": "×".join(map(str, output.shape[1:])),
+            "参数": count_parameters(module),
+            "乘加": count_macs(module, seen),
+        }
+        for name, module, seen, output in calls
+    )
 
 
 def _macs(call: Call) -> int:

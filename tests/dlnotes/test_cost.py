@@ -1,12 +1,14 @@
 """Shapes, counts and receptive fields come out exactly."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlnotes.convnets.lenet import LeNet, lenet_bn
-from dlnotes.cost import count_macs, count_parameters, layer_table, receptive_field
+from dlnotes.cost import block_table, count_macs, count_parameters, layer_table, receptive_field
 from dlnotes.trace import feature_maps, trace
 
 IMAGE = torch.zeros(2, 1, 28, 28)
@@ -66,6 +68,23 @@ def test_an_unknown_operation_leaves_the_receptive_field_empty():
             return self.b(x + self.a(x))
 
     assert layer_table(Residual(), IMAGE)["感受野"].tolist() == ["3×3", ""]
+
+
+def test_blocks_are_counted_as_wholes_in_the_order_of_execution():
+    model = nn.Sequential(
+        OrderedDict(
+            stem=nn.Conv2d(1, 4, 3, padding=1),
+            body=nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(2)),
+            head=nn.Flatten(),
+        )
+    )
+    table = block_table(model, IMAGE)
+    assert table["块"].tolist() == ["stem", "body", "head"]
+    assert table["输出形状"].tolist() == ["4×28×28", "8×13×13", "1352"]
+    assert table["参数"].tolist() == [40, 296, 0]
+    assert table["乘加"].tolist() == [28 * 28 * 36, 26 * 26 * 8 * 36, 0]
+    assert table["乘加"].sum() == count_macs(model, IMAGE)
+    assert not model.stem._forward_hooks
 
 
 def test_trace_leaves_the_model_as_it_was():

@@ -76,6 +76,8 @@ def test_pages_are_kept_as_pictures_to_look_at(scheme: Visit, width: int) -> Non
     dark = scheme.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     for name, path in SHOWN.items():
         page = scheme.open(path)
+        if path == "wiki/graph/":
+            page.locator(".graph canvas").wait_for()
         page.wait_for_timeout(200)
         target = folder / f"{name}-{width}-{'dark' if dark else 'light'}.png"
         page.screenshot(path=target)
