@@ -7,7 +7,7 @@ from torch import nn
 
 
 def copy_in_order(source: nn.Module, target: nn.Module) -> None:
-    """Copy parameters and buffers of *source* into *target* by their order; names may differ, shapes may not."""
+    """Copy what *source* has learned into *target*, by order; names may differ, shapes may not."""
     theirs, ours = source.state_dict(), target.state_dict()
     assert [tuple(v.shape) for v in theirs.values()] == [tuple(v.shape) for v in ours.values()]
     target.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
