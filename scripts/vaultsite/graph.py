@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vaultsite.links import Resolver
-from vaultsite.model import Cell, CodeEmbed, Comment, Heading, Link, Note, Problem, Vault, VaultPath
+from vaultsite.model import Cell, CodeEmbed, Comment, Heading, Link, Math, Note, Problem, Vault, VaultPath
 from vaultsite.syntax import plain_text
 
 RELATIONS = ("prerequisites", "leads_to", "contrasts")
@@ -128,9 +128,18 @@ def learning_path(path: VaultPath, graph: Graph) -> tuple[VaultPath, ...]:
 
 
 def reading_minutes(note: Note) -> int:
-    """Estimate a note's time: 350 characters of prose a minute, half a minute for each listing."""
-    listings = [c for c in note.cells if c.kind == "live" and c.options.get("hide") != "source"]
-    spans: list[Cell | CodeEmbed | Comment] = [*note.cells, *note.code_embeds, *note.comments]
+    """Estimate a note's time: 350 characters of prose a minute, half a minute for an open listing."""
+    listings = [
+        c
+        for c in note.cells
+        if c.kind == "live" and c.options.get("hide") != "source" and "fold" not in c.options
+    ]
+    spans: list[Cell | CodeEmbed | Comment | Math] = [
+        *note.cells,
+        *note.code_embeds,
+        *note.comments,
+        *note.maths,
+    ]
     prose = len("".join(note.body.split())) - sum(
         len("".join(note.body[s.start : s.end].split())) for s in spans
     )
