@@ -131,7 +131,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for note in chosen:
         judged = workspace.verdicts[note.path]
-        shown = "; ".join(judged.reasons[:4]) or "; ".join(judged.aged) or "asked for"
+        quick = "recorded quick" if judged.quick else "asked for"
+        shown = "; ".join(judged.reasons[:4]) or "; ".join(judged.aged) or quick
         more = f" (and {len(judged.reasons) - 4} more)" if len(judged.reasons) > 4 else ""
         _say(f"{'stale' if judged.state != 'fresh' else 'again':8} {note.name}: {shown}{more}")
     from vaultsite.runner import run_notes  # Jupyter's client: only where something runs
@@ -179,8 +180,15 @@ def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Note]:
     if getattr(options, "force", False):
         return notes
     aged = getattr(options, "aged", False)
-    judged = workspace.verdicts
-    return [n for n in notes if judged[n.path].state != "fresh" or (aged and judged[n.path].aged)]
+    upgrade = getattr(options, "profile", None) == "full"  # what was recorded quick is wanted whole
+    judged = {note.path: workspace.verdicts[note.path] for note in notes}
+    return [
+        note
+        for note in notes
+        if (verdict := judged[note.path]).state != "fresh"
+        or (aged and verdict.aged)
+        or (upgrade and verdict.quick)
+    ]
 
 
 def _how(options: argparse.Namespace) -> How:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import signal
 import subprocess
@@ -9,13 +10,18 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
+import pytest
 
+import build
 from projects import live, open_project, write
 from vaultsite.cache import Cache
-from vaultsite.freeze import load
+from vaultsite.freeze import Verdict, load
 from vaultsite.model import Cell, Note, NoteRun, VaultPath
+from vaultsite.reader import note_from_text
 from vaultsite.runner import Drafter, How, run_notes
 from vaultsite.workspace import Draft, Workspace, open_workspace
 
@@ -224,3 +230,29 @@ def test_what_cells_mean_is_kept_and_forgotten_with_the_code(tmp_path: Path) -> 
     write(tmp_path, {"code/pack/mod.py": "def f():\n    return 2\n"})
     assert opened().prints != first
     assert opened().prints == open_workspace(settings).prints
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ({}, ["stale"]),
+        ({"profile": "quick"}, ["stale"]),
+        ({"profile": "full"}, ["stale", "quick"]),
+        ({"aged": True}, ["stale", "aged"]),
+        ({"force": True}, ["stale", "quick", "aged", "full"]),
+        ({"force": True, "notes": ["qui"]}, ["quick"]),
+    ],
+)
+def test_what_is_recorded_quick_runs_again_when_the_full_profile_is_asked_for(
+    options: dict[str, object], chosen: list[str]
+) -> None:
+    verdicts = {
+        VaultPath("stale.md"): Verdict("stale", ("cell 1 changed",)),
+        VaultPath("quick.md"): Verdict("fresh", quick=True),
+        VaultPath("aged.md"): Verdict("fresh", aged=("torch 1 → 2",)),
+        VaultPath("full.md"): Verdict("fresh"),
+    }
+    notes = {path: note_from_text(path, "# N\n") for path in verdicts}
+    workspace = cast("Workspace", SimpleNamespace(verdicts=verdicts, vault=SimpleNamespace(notes=notes)))
+    found = build._chosen(workspace, argparse.Namespace(**options))
+    assert [note.name for note in found] == chosen
