@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from dlnotes.convnets.cam import class_activation_maps, heatmap
+from dlnotes.convnets.googlenet import GoogLeNet
 from dlnotes.convnets.nin import BLOCKS_32, NiN
 
 
@@ -22,6 +23,15 @@ def test_maps_of_nin_are_its_last_features():
     maps = class_activation_maps(features, torch.eye(10))
     torch.testing.assert_close(maps, features)
     torch.testing.assert_close(maps.mean(dim=(2, 3)), model(x))
+
+
+def test_maps_of_googlenet_add_up_to_its_logits():
+    torch.manual_seed(0)
+    model, x = GoogLeNet(5, 1).eval(), torch.rand(2, 1, 64, 64)
+    head = model.classifier.fc
+    maps = class_activation_maps(model.features(x), head.weight)
+    assert maps.shape == (2, 5, 2, 2)
+    torch.testing.assert_close(maps.mean(dim=(2, 3)) + head.bias, model(x))
 
 
 def test_heatmap_peaks_where_the_evidence_is():

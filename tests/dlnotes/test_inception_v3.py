@@ -15,7 +15,7 @@ from dlnotes.convnets.inception_v3 import (
     inception_d,
     inception_e,
 )
-from dlnotes.cost import block_table, count_macs, count_parameters
+from dlnotes.cost import count_macs, count_parameters
 
 from .parity import assert_same_outputs, copy_in_order
 
@@ -79,11 +79,6 @@ def test_75_pixels_are_the_fewest():
         assert model(torch.zeros(1, 1, 75, 75)).shape == (1, 5)
         with pytest.raises(RuntimeError):
             model(torch.zeros(1, 1, 74, 74))
-
-
-def test_the_block_table_has_a_row_for_each_block():
-    table = block_table(InceptionV3(5).features, torch.zeros(1, 3, 75, 75))
-    assert table["块"].tolist()[-5:] == ["c3", "c4", "d", "e1", "e2"]
 
 
 def test_gradients_reach_every_parameter():

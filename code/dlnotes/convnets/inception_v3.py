@@ -1,7 +1,8 @@
 """Inception V3：把大的卷积核拆成小的，把 n×n 拆成 1×n 与 n×1，每个卷积之后批量归一化。
 
 论文：Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, "Rethinking the Inception Architecture for Computer Vision",
-CVPR 2016，§3 图 5～7、§5 图 10、§6 表 1。块的字母 A～E 与各路的通道不在论文里，同 torchvision 的 ``inception_v3``。
+CVPR 2016，§3 图 5～7、§5 图 10、§6 表 1。
+块的字母 A～E 与各路的通道不在论文里，同 torchvision 的 ``inception_v3``。
 差异：不收只在训练时用的辅助分类器；初始化用 PyTorch 的默认值。
 """
 
