@@ -99,3 +99,16 @@ def test_63_pixels_are_the_fewest():
     assert feature_size(63) == 1
     with pytest.raises(ValueError, match="62×62"):
         AlexNet(image_size=62)
+
+
+def test_one_batch_can_be_overfitted():
+    torch.manual_seed(0)
+    model = AlexNet(**TINY, dropout=0)
+    x, labels = torch.rand(10, 3, 63, 63), torch.arange(10) % 5
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(120):
+        loss = F.cross_entropy(model(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05

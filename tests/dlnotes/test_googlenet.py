@@ -98,3 +98,16 @@ def test_each_branch_keeps_its_channels():
     parts = out.split([1, 3, 4, 5], dim=1)
     for part, branch in zip(parts, [block.branch1, block.branch2, block.branch3, block.branch4], strict=True):
         assert torch.equal(part, branch(x))
+
+
+def test_one_batch_can_be_overfitted():
+    torch.manual_seed(0)
+    model = GoogLeNet(5, lrn=False, batch_norm=True, dropout=0)
+    x, labels = torch.rand(10, 3, 32, 32), torch.arange(10) % 5
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(7):
+        loss = F.cross_entropy(model(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05

@@ -101,3 +101,16 @@ def test_a_picture_too_small_to_halve_is_an_error():
 def test_channels_that_do_not_divide_are_an_error():
     with pytest.raises(ValueError, match="整除"):
         thinner(TABLE_1["A"], 3)
+
+
+def test_one_batch_can_be_overfitted():
+    torch.manual_seed(0)
+    model = VGG(thinner(TABLE_1["A"], 8), 5, image_size=32, hidden=32, batch_norm=True, dropout=0)
+    x, labels = torch.rand(10, 3, 32, 32), torch.arange(10) % 5
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(40):
+        loss = F.cross_entropy(model(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.05
