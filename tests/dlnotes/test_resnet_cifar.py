@@ -70,6 +70,18 @@ def test_without_shortcut_there_is_no_preactivation():
         CifarNet(1, residual=False, preact=True)
 
 
+@pytest.mark.parametrize("preact", [False, True])
+def test_zero_init_leaves_only_the_shortcuts(preact):
+    torch.manual_seed(0)
+    model, x = CifarNet(1, preact=preact, zero_init=True), torch.rand(2, 16, 6, 6)
+    assert torch.equal(model.blocks(x), ZeroPadding(64, 4)(x))
+
+
+def test_zero_init_without_shortcuts_is_an_error():
+    with pytest.raises(ValueError, match="捷径"):
+        CifarNet(1, residual=False, zero_init=True)
+
+
 @pytest.mark.parametrize("options", [{}, {"residual": False}, {"preact": True}, {"norm": nn.Identity}])
 def test_logits_have_one_column_per_class_and_gradients_reach_all(options):
     torch.manual_seed(0)

@@ -92,6 +92,9 @@ class CifarNet(nn.Module):
         preact: 用 ``PreActBlock``；最后多一次归一化和激活，开头少一次。
         channels: 三个阶段的通道数；第二、三阶段的第一个块把高宽减半。
         norm: 归一化层的类；``nn.Identity`` 就是不要归一化。
+        zero_init: 每个块第二个归一化的 γ 从 0 开始，于是每个块起初只剩捷径。
+
+    没有捷径而要 ``zero_init`` 时抛出 ``ValueError``。
 
     形状:
         x: (N, in_channels, H, W)，论文是 32×32。
@@ -108,8 +111,11 @@ class CifarNet(nn.Module):
         in_channels: int = 3,
         channels: Sequence[int] = (16, 32, 64),
         norm: Norm = nn.BatchNorm2d,
+        zero_init: bool = False,
     ) -> None:
         super().__init__()
+        if zero_init and not residual:
+            raise ValueError("没有捷径，γ 全为 0 的网络什么也传不过去")
         block, width = PreActBlock if preact else Block, channels[0]
         self.conv = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
         self.norm = norm(channels[-1] if preact else width)
@@ -122,6 +128,9 @@ class CifarNet(nn.Module):
                 width = c
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width, num_classes)
+        if zero_init:
+            for layer in self.blocks:
+                nn.init.zeros_(layer.norm2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
