@@ -170,11 +170,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         notebooks.should_include = lambda file: file.src_uri.endswith(".ipynb")
     config.theme.get_env = functools.partial(_theme_env, config.theme.get_env)  # type: ignore[method-assign]
     renderer = Renderer(config.markdown_extensions, config.mdx_configs)
+    modules = _libraries()  # before anything asks for a version of what it brings
     assets = _assets(config)
     look = Look(
         _engine(config, assets), _figure_uri, config.site_url or "", config.repo_url or "", _notebook_html
     )
-    pages = Pages(workspace, renderer, look, _render_math(workspace), cache)
+    pages = Pages(workspace, renderer, look, _render_math(workspace, modules), cache)
     _site = Site(pages, report, cache, config, assets=assets)
     others = [where for where, _ in pages.wiki_pages()]
     ledger = settle(workspace.vault, _ledger(workspace), [*others, *sources])
@@ -693,7 +694,7 @@ def _engine(config: MkDocsConfig, assets: Assets) -> str:
     files = [
         Path(__file__),
         SCRIPTS / "notebook_view.py",
-        *sorted((SCRIPTS / "vaultsite").glob("*.py")),
+        *sorted((SCRIPTS / "vaultsite").rglob("*.py")),
         *sorted((THEME / "overrides").rglob("*.html")),
         THEME / "package-lock.json",
         Path(config.config_file_path or ROOT / "mkdocs.yml"),
@@ -732,8 +733,20 @@ def _draw_map(workspace: Workspace) -> None:
             log.warning("the course map is out of date: %s", error)
 
 
-def _render_math(workspace: Workspace) -> dict[tuple[str, bool], str]:
-    """Render every formula of the vault.
+def _libraries() -> Path:
+    """Install the browser's libraries unless they are there; return their folder.
+
+    Raises:
+        PluginError: there is no Node, or npm fails.
+    """
+    try:
+        return node.install_libraries(THEME)
+    except node.NodeError as error:
+        raise PluginError(str(error)) from error
+
+
+def _render_math(workspace: Workspace, modules: Path) -> dict[tuple[str, bool], str]:
+    """Render every formula of the vault with the KaTeX in *modules*.
 
     Raises:
         PluginError: KaTeX refuses one, or there is no Node: each place is named.
@@ -742,10 +755,9 @@ def _render_math(workspace: Workspace) -> dict[tuple[str, bool], str]:
     for note in workspace.vault.notes.values():
         for math in note.maths:
             where.setdefault((math.tex, math.display), (note, math.line))
+    if not where:
+        return {}
     try:
-        modules = node.install_libraries(THEME)
-        if not where:
-            return {}
         return dict(
             katex.render(
                 where,

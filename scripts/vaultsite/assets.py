@@ -67,7 +67,7 @@ class Assets:
         """A word for what is in each style sheet and script: browsers keep files, pages name the version."""
         found = {uri: _version(text.encode()) for uri, text in self.bundles.items()}
         for path, uri in self.files:
-            if path.suffix in {".css", ".js"} and path.is_file():
+            if path.suffix in {".css", ".js"}:
                 found[uri] = _version(path.read_bytes())
         return found
 
