@@ -5,15 +5,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
-from dlnotes.trace import Call, trace
-from dlnotes.train import device_of, evaluating
+from dlnotes.trace import Call, calls_of, trace
+from dlnotes.train import device_of
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 MULTIPLYING = (nn.Conv2d, nn.Linear)
@@ -93,26 +91,14 @@ def block_table(model: nn.Module, x: Tensor) -> pd.DataFrame:
     形状:
         x: (N, ...)，只用它的形状；表里是一个样本的输出形状。
     """
-    calls: list[tuple[str, nn.Module, Tensor, Tensor]] = []
-
-    def record(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        calls.append((name, module, inputs[0], output))
-
-    hooks = [module.register_forward_hook(partial(record, name)) for name, module in model.named_children()]
-    try:
-        with evaluating(model), torch.no_grad():
-            model(x.to(device_of(model)))
-    finally:
-        for hook in hooks:
-            hook.remove()
     return pd.DataFrame(
         {
-            "块": name,
-            "输出形状": "×".join(map(str, output.shape[1:])),
-            "参数": count_parameters(module),
-            "乘加": count_macs(module, seen),
+            "块": call.name,
+            "输出形状": "×".join(map(str, call.output.shape[1:])),
+            "参数": count_parameters(call.module),
+            "乘加": count_macs(call.module, call.input),
         }
-        for name, module, seen, output in calls
+        for call in calls_of(model.named_children(), model, x)
     )
 
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from dlnotes.convnets.classifier import classifier
+
 PAPER = (96, 256, 384, 384, 256)  # 论文图 2 的五个卷积
 WEIRD_TRICK = (64, 192, 384, 256, 256)  # torchvision 的 alexnet
 
@@ -75,18 +77,7 @@ class AlexNet(nn.Module):
             ("pool5", nn.MaxPool2d(pool_size, stride=2)),
         ]
         self.features = nn.Sequential(OrderedDict((name, layer) for name, layer in layers if layer))
-        self.classifier = nn.Sequential(
-            OrderedDict[str, nn.Module](
-                flatten=nn.Flatten(),
-                fc6=nn.Linear(c5 * side**2, hidden),
-                relu6=nn.ReLU(),
-                drop6=nn.Dropout(dropout),
-                fc7=nn.Linear(hidden, hidden),
-                relu7=nn.ReLU(),
-                drop7=nn.Dropout(dropout),
-                fc8=nn.Linear(hidden, num_classes),
-            )
-        )
+        self.classifier = classifier(c5 * side**2, hidden, num_classes, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         # 224×224 时：(N, 96, 55, 55) → 27×27 → (N, 256, 27, 27) → 13×13 → (N, 384, 13, 13) 两次

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from dlnotes.convnets.classifier import classifier
+
 ConvArch = Sequence[tuple[int, int]]
 
 # 表 1 的各列：每块的（卷积个数，输出通道）。
@@ -88,18 +90,7 @@ class VGG(nn.Module):
             blocks[f"block{i}"] = vgg_block(num_convs, in_channels, out_channels, batch_norm=batch_norm)
             in_channels = out_channels
         self.features = nn.Sequential(blocks)
-        self.classifier = nn.Sequential(
-            OrderedDict[str, nn.Module](
-                flatten=nn.Flatten(),
-                fc6=nn.Linear(in_channels * side**2, hidden),
-                relu6=nn.ReLU(),
-                drop6=nn.Dropout(dropout),
-                fc7=nn.Linear(hidden, hidden),
-                relu7=nn.ReLU(),
-                drop7=nn.Dropout(dropout),
-                fc8=nn.Linear(hidden, num_classes),
-            )
-        )
+        self.classifier = classifier(in_channels * side**2, hidden, num_classes, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         # 224×224 时：(N, 64, 112, 112) → (N, 128, 56, 56) → (N, 256, 28, 28) → (N, 512, 14, 14)
