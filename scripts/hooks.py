@@ -350,7 +350,7 @@ def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
     if not _same_but_for_texts(old.workspace, workspace):
         return None
     try:
-        math = _render_math(workspace)
+        math = _render_math(workspace, _libraries())
     except PluginError:
         return None
     pages = Pages(workspace, old.renderer, old.look, math, site.cache)

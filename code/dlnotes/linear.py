@@ -46,7 +46,7 @@ def sgd(parameters: Iterable[Tensor], lr: float) -> None:
     """就地走一步 p ← p − lr·∂L/∂p，然后把梯度清空。"""
     for p in parameters:
         # 必须就地改：写成 p = p - … 只是让局部变量指向一个新张量，外面的参数一动不动。
-        p -= lr * p.grad
+        p -= lr * p.grad  # type: ignore[operator]
         p.grad = None  # backward 是把新梯度加上去；不清空，下一步就带着这一步的
 
 

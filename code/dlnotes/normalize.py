@@ -35,6 +35,9 @@ class BatchNorm(nn.Module):
         返回值: 同 x。
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(num_features))  # γ

@@ -57,7 +57,8 @@ def train_perceptron(x: Tensor, y: Tensor, *, max_epochs: int) -> Run:
         raise ValueError(f"max_epochs 至少是 1，得到 {max_epochs}")
     inputs = _with_one(x)
     w = torch.zeros(inputs.shape[1], dtype=inputs.dtype)
-    states, mistakes = [w.clone()], []
+    states = [w.clone()]
+    mistakes: list[int] = []
     while len(mistakes) < max_epochs and 0 not in mistakes:
         wrong = 0
         for point, label in zip(inputs, y, strict=True):

@@ -322,14 +322,17 @@ def canvas(height: float) -> Figure:
     return figure
 
 
-def panels(rows: int, columns: int = 1, *, height: float, **shared: bool) -> tuple[Figure, list[Axes]]:
+def panels(
+    rows: int, columns: int = 1, *, height: float, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
     """返回 ``rows`` × ``columns`` 个坐标系，按行排成一列；每行高 ``height`` 英寸。
 
     参数:
-        shared: ``sharex``、``sharey``，同 matplotlib 的 ``subplots``。
+        sharex, sharey: 所有坐标系用同一根横轴、纵轴。
     """
     figure = canvas(rows * height)
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
+    return figure, list(grid.flat)
 
 
 def bare(axes: Axes) -> None:

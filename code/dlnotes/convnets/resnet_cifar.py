@@ -78,7 +78,7 @@ class PreActBlock(Block):
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(self.norm1(x).relu())
         y = self.conv2(self.norm2(y).relu())
-        return y + self.shortcut(x)
+        return y + self.shortcut(x)  # type: ignore[misc]
 
 
 class CifarNet(nn.Module):
@@ -130,7 +130,7 @@ class CifarNet(nn.Module):
         self.fc = nn.Linear(width, num_classes)
         if zero_init:
             for layer in self.blocks:
-                nn.init.zeros_(layer.norm2.weight)
+                nn.init.zeros_(layer.norm2.weight)  # type: ignore[union-attr, arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)

@@ -38,10 +38,7 @@ def _network(axes: Axes, keeps: list[list[bool]]) -> None:
         if here and there
     ]
     axes.add_collection(LineCollection(links, colors=FAINT, linewidths=0.5, zorder=1))
-    for kept, style in (
-        (True, {"marker": "o", "s": 42, "color": BLUE}),
-        (False, {"marker": "x", "s": 26, "color": FAINT, "linewidth": 1.4}),
-    ):
+    for kept, marker, size, color in ((True, "o", 42, BLUE), (False, "x", 26, FAINT)):
         chosen = [
             place
             for row, keep in zip(places, keeps, strict=True)
@@ -49,7 +46,8 @@ def _network(axes: Axes, keeps: list[list[bool]]) -> None:
             if k is kept
         ]
         if chosen:
-            axes.scatter(*zip(*chosen, strict=True), zorder=2, **style)
+            x, y = zip(*chosen, strict=True)
+            axes.scatter(x, y, s=size, color=color, marker=marker, linewidth=1.4, zorder=2)
     axes.set_xlim(-0.6, widest - 0.4)
     axes.set_ylim(-0.6, 1.6 * (len(keeps) - 1) + 0.6)
     axes.set_axis_off()

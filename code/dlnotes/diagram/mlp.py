@@ -99,9 +99,9 @@ def folded(x: Tensor, positive: Tensor, hidden: Tensor, output: Scores, names: S
         else:
             _points(axes, points, positive)
             axes.set(xlim=_around(points[:, 0]), ylim=_around(points[:, 1]))
-        places: dict[tuple[float, ...], list[str]] = {}
-        for place, name in zip(map(tuple, points.tolist()), names, strict=True):
-            places.setdefault(place, []).append(name)
+        places: dict[tuple[float, float], list[str]] = {}
+        for (u, v), name in zip(points.tolist(), names, strict=True):
+            places.setdefault((u, v), []).append(name)
         for place, here in places.items():
             # 正类的名字写在下面，负类的写在上面：隐藏层里的那条线正从它们中间过。
             up = not positive[names.index(here[0])]
@@ -160,9 +160,8 @@ def _region(axes: Axes, score: Scores, x: Tensor, positive: Tensor, margin: floa
 
 def _points(axes: Axes, x: Tensor, positive: Tensor) -> None:
     for chosen, color, marker in ((positive, BLUE, MARKERS[0]), (~positive, ORANGE, MARKERS[1])):
-        axes.scatter(
-            *x[chosen].T.numpy(), color=color, marker=marker, s=34, edgecolor=INK, linewidth=0.6, zorder=3
-        )
+        across, up = x[chosen].T.numpy()
+        axes.scatter(across, up, color=color, marker=marker, s=34, edgecolor=INK, linewidth=0.6, zorder=3)
 
 
 def _around(values: Tensor, margin: float = 0.5) -> tuple[float, float]:
