@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
@@ -35,7 +35,8 @@ class Surroundings:
 
     *url* gives the address of a note or an attachment, seen from the page that is written. *outputs* gives a
     tuple for each of a note's cells, in order, None for one that did not run; an empty sequence means that
-    nothing is recorded. *shown_in* gives for each embedded symbol the notes that show it.
+    nothing is recorded. *shown_in* gives for each embedded symbol the notes that show it, *added* for the
+    sections of a note those that are listed at their end.
     """
 
     resolver: Resolver
@@ -49,6 +50,7 @@ class Surroundings:
     test_url: Callable[[TestRef], str] = lambda test: ""  # noqa: ARG005
     repository_url: Callable[[Snippet], str] = lambda snippet: ""  # noqa: ARG005
     shown_in: Mapping[str, tuple[VaultPath, ...]] = field(default_factory=dict)
+    added: Mapping[VaultPath, Mapping[str, tuple[VaultPath, ...]]] = field(default_factory=dict)
     figure_url: Callable[[str, str], str] = lambda mime, data: ""  # noqa: ARG005
     tag_url: Callable[[str], str] = lambda tag: ""  # noqa: ARG005
     picture_size: Callable[[VaultPath], tuple[int, int] | None] = lambda path: None  # noqa: ARG005
@@ -96,6 +98,7 @@ def expand(note: Note, writer: Writer, around: Surroundings, part: tuple[int, in
         if start <= link.start < end:
             edits.append(_link(note, link, target, writer, around))
     edits += [(tag.start, tag.end, writer.tag(tag)) for tag in note.tag_spans]
+    edits += _listed(note, writer, around)
     edits += [(heading.end, heading.end, writer.heading_id(heading.slug)) for heading in note.headings]
     edits += [(at, at, "\\") for at in note.escapes]
     edits += [(first, last, writer.literal(note.body[first:last])) for first, last in note.literals]
@@ -256,6 +259,27 @@ def _link(
     if before[len(prefix) :].strip() not in ("-", "*", "+"):  # all of a list's item may be an embed
         shown = _inset(shown, prefix, note.body, link.start, link.end)
     return link.start, link.end, shown
+
+
+def _listed(note: Note, writer: Writer, around: Surroundings) -> Iterator[tuple[int, int, str]]:
+    """Yield the edits that list the notes that asked for it, each at the end of a section's own text."""
+    sections = around.added.get(note.path)
+    if not sections:
+        return
+    ends = [heading.start for heading in note.headings[1:]] + [len(note.body)]
+    for heading, end in zip(note.headings, ends, strict=True):
+        if paths := sections.get(heading.slug):
+            own = note.body[heading.start : end].rstrip()
+            at = heading.start + len(own)
+            is_list = re.match(r"\s*(?:[-*+]|\d+[.)]) ", own.rpartition("\n")[2])
+            items = "\n".join(_item(path, at, writer, around) for path in paths)
+            yield at, at, ("\n" if is_list else "\n\n") + items
+
+
+def _item(path: VaultPath, at: int, writer: Writer, around: Surroundings) -> str:
+    link = Link(path, around.resolver.vault.notes[path].title, 0, at, at)
+    summary = around.summaries.get(path, "")
+    return f"- {writer.link(link, Target('resolved', path))}" + (f"：{_escape(summary)}" if summary else "")
 
 
 def _block(text: str, prefix: str) -> str:

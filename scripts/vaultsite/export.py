@@ -36,6 +36,8 @@ def export_markdown(workspace: Workspace, out: Path) -> int:
             url=partial(relative, base=path),
             outputs=partial(outputs_of, workspace),
             snippets=workspace.snippets,
+            summaries=workspace.graph.summaries,
+            added=workspace.graph.added,
             figure_url=figure_url,
         )
         text = _head(note, workspace.graph) + expand(note, PlainWriter(around), around)

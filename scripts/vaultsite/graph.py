@@ -45,12 +45,18 @@ class Graph:
     summaries: Mapping[VaultPath, str] = field(default_factory=dict)
     backlinks: Mapping[VaultPath, tuple[Backlink, ...]] = field(default_factory=dict)
     relations: Mapping[VaultPath, Mapping[str, tuple[VaultPath, ...]]] = field(default_factory=dict)
+    added: Mapping[VaultPath, Mapping[str, tuple[VaultPath, ...]]] = field(default_factory=dict)
+    """For a note's sections, by slug, the notes whose ``up: "[[note#section]]"`` asks to be listed there."""
 
 
 def build_graph(vault: Vault, resolver: Resolver, home: VaultPath | None) -> Graph:
     """Derive the graph; *home* is the note whose headings and links are the navigation."""
     home_note = vault.notes.get(home) if home else None
-    nav = nav_from_note(home_note, resolver) if home_note else nav_from_folders(vault)
+    added = _added(vault, resolver)
+    if home_note:
+        nav = nav_from_note(home_note, resolver, added.get(home_note.path, {}))
+    else:
+        nav = nav_from_folders(vault)
     if home_note:
         listed = {page.path for item in nav for page in item.pages()}
         others = [note for path, note in sorted(vault.notes.items()) if path not in listed]
@@ -62,14 +68,28 @@ def build_graph(vault: Vault, resolver: Resolver, home: VaultPath | None) -> Gra
         _summaries(vault, resolver, home_note),
         _backlinks(vault, resolver),
         {path: _relations(note, resolver) for path, note in vault.notes.items()},
+        added,
     )
 
 
-def nav_from_note(home: Note, resolver: Resolver) -> tuple[NavItem, ...]:
-    """Read the navigation off a note: its headings are the sections, its links the pages, each page once."""
+def nav_from_note(
+    home: Note, resolver: Resolver, added: Mapping[str, tuple[VaultPath, ...]] | None = None
+) -> tuple[NavItem, ...]:
+    """Read the navigation off a note: its headings are the sections, its links the pages, each page once.
+
+    *added* are more pages of a section, by the slug of its heading: they come after those that it links to.
+    """
     root: list[object] = []
     open_sections: list[tuple[int, list[object]]] = [(1, root)]
     seen = {home.path}
+    waiting: tuple[VaultPath, ...] = ()
+
+    def add_waiting() -> None:
+        for path in waiting:
+            if path not in seen:
+                seen.add(path)
+                open_sections[-1][1].append(NavItem(resolver.vault.notes[path].title, path))
+
     events: list[Heading | Link] = sorted([*home.headings, *home.links], key=_start)
     for event in events:
         if isinstance(event, Link):
@@ -79,7 +99,10 @@ def nav_from_note(home: Note, resolver: Resolver) -> tuple[NavItem, ...]:
                 seen.add(note.path)
                 title = plain_text(event.display) if event.display else note.title
                 open_sections[-1][1].append(NavItem(title, note.path))
-        elif event.level == 1:
+            continue
+        add_waiting()
+        waiting = (added or {}).get(event.slug, ())
+        if event.level == 1:
             open_sections = [(1, root)]
         else:
             while len(open_sections) > 1 and open_sections[-1][0] >= event.level:
@@ -87,6 +110,7 @@ def nav_from_note(home: Note, resolver: Resolver) -> tuple[NavItem, ...]:
             section: list[object] = [event.text]
             open_sections[-1][1].append(section)
             open_sections.append((event.level, section))
+    add_waiting()
     return (NavItem(home.title, home.path), *_sections(root))
 
 
@@ -218,6 +242,17 @@ def _backlinks(vault: Vault, resolver: Resolver) -> dict[VaultPath, tuple[Backli
                 told.add(path)
                 found.setdefault(path, []).append(Backlink(note.path, link.line, ""))
     return {path: tuple(links) for path, links in found.items()}
+
+
+def _added(vault: Vault, resolver: Resolver) -> dict[VaultPath, dict[str, tuple[VaultPath, ...]]]:
+    found: dict[VaultPath, dict[str, tuple[VaultPath, ...]]] = {}
+    for path, note in sorted(vault.notes.items()):
+        for link in note.meta_links.get("up", ()):
+            to, slug = resolver.target_note(link, note), resolver.resolve(link, note).anchor
+            if to is not None and to.path != path and slug in {heading.slug for heading in to.headings}:
+                sections = found.setdefault(to.path, {})
+                sections[slug] = (*sections.get(slug, ()), path)
+    return found
 
 
 def _relations(note: Note, resolver: Resolver) -> dict[str, tuple[VaultPath, ...]]:

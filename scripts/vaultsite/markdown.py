@@ -315,6 +315,10 @@ def _ingredients(
             urls = [around.code_url(found), around.repository_url(found)]
             parts.append([found.source, found.first_line, urls, tests, shown_in])
     parts += [around.tag_url(tag.name) for tag in note.tag_spans]
+    for slug, paths in around.added.get(note.path, {}).items():
+        parts.append(slug)
+        for path in paths:
+            parts += [around.url(path), vault.notes[path].title, around.summaries.get(path, "")]
     return parts
 
 

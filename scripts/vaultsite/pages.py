@@ -123,6 +123,7 @@ class Pages:
             test_url=test_url,
             repository_url=self._repository_url,
             shown_in=self._shown_in,
+            added=workspace.graph.added,
             figure_url=lambda mime, data: relative_url(self.look.figure_uri(mime, data), base),
             tag_url=partial(self.tag_url, base=base),
             picture_size=self._picture_size,

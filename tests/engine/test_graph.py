@@ -54,6 +54,22 @@ def test_the_sidebar_is_the_navigation_note_each_page_once(make_vault: MakeVault
     ]
 
 
+def test_a_note_can_ask_for_a_place_in_the_navigation(make_vault: MakeVault) -> None:
+    more = {
+        "e.md": '---\nup: "[[导航#🌐卷积]]"\n---\n# E\n',
+        "f.md": '---\nup: "[[导航#🔗基础#🍉线性]]"\n---\n# F\n',
+        "g.md": '---\nup: ["[[导航#🔗基础]]", "[[导航]]", "[[d#D]]"]\n---\n# G\n',
+    }
+    _, graph = graph_of(make_vault, FILES | more)
+    assert outline(graph.nav) == [
+        "导航",
+        ["🔗基础", "G", ["🍉线性", "甲", "乙", "F"]],
+        ["🌐卷积", "C", "E"],
+        ["其他笔记", "D"],
+    ]
+    assert graph.added["d.md"] == {"d": ("g.md",)}
+
+
 def test_a_vault_without_a_navigation_note_is_listed_by_folder(make_vault: MakeVault) -> None:
     vault = read_vault(make_vault({"x/y.md": "# Y\n", "z.md": "# Z\n"}))
     graph = build_graph(vault, Resolver(vault), None)

@@ -64,6 +64,16 @@ def test_a_comment_never_reaches_the_page() -> None:
     assert "secret" not in render("a %%secret%% b\n\n%%\nsecret\n%%\n")
 
 
+def test_notes_that_ask_for_it_are_listed_at_the_end_of_a_section() -> None:
+    added = {"A.md": {"x": ("B.md",), "y": ("draft.md",)}}
+    html = render("# A\n\n## x\n\n- [[sub/C]]\n\n### below\n\nlast\n\n## y\n\nwords\n\n## z\n", added=added)
+    section, rest = re.split("<h3", html, maxsplit=1)
+    items = re.findall(r"<li>(.*?)</li>", section)
+    assert len(items) == 2
+    assert re.search(r'<a class="wikilink" href="[^"]+" title="关于 B">B</a>：关于 B', items[1])
+    assert re.search(r"<p>words</p>\s*<ul>\s*<li><a class=\"wikilink draft\"[^>]+>draft</a></li>", rest)
+
+
 def test_hidden_source_shows_only_what_it_gave() -> None:
     page = render('```python live hide="source"\nsecret = 1\n```\n', outputs=lambda _: [SHOWN])
     assert "secret" not in page
