@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -36,16 +37,15 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> str:
 def offline(browser: Browser, disk: str) -> Iterator[Visit]:
     """A reader without a network, who opens the copy's files."""
     context = browser.new_context(offline=True, reduced_motion="reduce")
-    visit = Visit(context.new_page(), f"{disk}pages/")
+    visit = Visit(context.new_page(), disk)
     yield visit
     assert visit.outside == []
     assert visit.errors == []
     context.close()
 
 
-def test_the_copys_door_leads_to_the_front_page_and_on_to_a_note(offline: Visit, disk: str) -> None:
-    page = offline.page
-    page.goto(f"{disk}index.html")
+def test_the_copys_door_leads_to_the_front_page_and_on_to_a_note(offline: Visit) -> None:
+    page = offline.open("index.html")
     page.wait_for_url("**/pages/index.html")
     page.locator("article a.wikilink", has_text="LeNet").first.click()
     expect(page.locator("h1").first).to_contain_text("LeNet")
@@ -54,7 +54,7 @@ def test_the_copys_door_leads_to_the_front_page_and_on_to_a_note(offline: Visit,
 
 
 def test_search_works_from_a_disk(offline: Visit) -> None:
-    page = offline.open(f"{LENET}index.html")
+    page = offline.open(f"pages/{LENET}index.html")
     page.keyboard.press("/")
     page.locator(".md-search__input").fill("丢弃法")
     first = page.locator(".md-search-result__link").first
@@ -65,14 +65,14 @@ def test_search_works_from_a_disk(offline: Visit) -> None:
 
 
 def test_previews_say_where_a_link_leads_from_a_disk_too(offline: Visit) -> None:
-    page = offline.open(f"{LENET}index.html")
+    page = offline.open(f"pages/{LENET}index.html")
     link = page.locator("article a.wikilink", has_text="AlexNet").first
     assert "相比LeNet" in (link.get_attribute("title") or "")
     link.click()
     expect(page.locator("article h1").first).to_contain_text("AlexNet")
 
 
-@pytest.mark.parametrize("path", [f"{LENET}index.html", "wiki/graph/index.html"])
+@pytest.mark.parametrize("path", [f"pages/{LENET}index.html", "pages/wiki/graph/index.html"])
 def test_the_graph_is_drawn_from_a_disk(offline: Visit, path: str) -> None:
     page = offline.open(path)
     page.locator(".graph").scroll_into_view_if_needed()
@@ -122,7 +122,7 @@ def test_every_note_tells_its_address_title_and_picture(published: Path) -> None
     for path in pages:
         head = _Head(path.read_text(encoding="utf-8"))
         address = ADDRESS + quote(f"{path.parent.relative_to(published).as_posix()}/")
-        assert head.lang == "zh"
+        assert head.lang == "zh-CN"
         assert head.links["canonical"] in (address, ADDRESS)  # the navigation note is the front page
         assert path.parent.name.split()[0] in head.meta["og:title"]
         assert head.meta["og:description"].strip() == head.meta["description"].strip() != ""
@@ -141,6 +141,9 @@ def test_the_sitemap_names_every_note_once(published: Path) -> None:
     for path in notes_of(published):
         if path.parent.name != "导航":
             assert ADDRESS + quote(f"{path.parent.relative_to(published).as_posix()}/") in named
+    dates = [day.text for day in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}lastmod")]
+    assert len(dates) >= 34
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day or "") for day in dates)
 
 
 def test_the_feed_leads_to_pages_that_are_there(published: Path) -> None:
