@@ -111,11 +111,3 @@ def test_one_batch_can_be_overfitted():
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05
-
-
-def test_a_ratio_divides_every_width():
-    net = GoogLeNet(10, 1, ratio=4)
-    assert net.features.conv2[0].out_channels == 48
-    assert net.classifier.fc.in_features == 256
-    assert net(torch.rand(2, 1, 32, 32)).shape == (2, 10)
-    assert [net.features.inception3a.branch3[i][0].out_channels for i in (0, 1)] == [4, 8]

@@ -98,7 +98,6 @@ class GoogLeNet(nn.Module):
         ceil_mode: 缩小用的池化怎样处理边缘：真，不补边、尺寸向上取整；假，四周补 1 个像素。
             偶数边长时两者输出一样大，窗口错开一个像素。
         pool4_size: 第 4 段之后池化的窗口；论文是 3，torchvision 是 2。
-        ratio: 所有通道数都除以它，舍去零头；调大就是能在 CPU 上训练的小网。
 
     形状:
         x: (N, in_channels, H, W)。
@@ -116,28 +115,25 @@ class GoogLeNet(nn.Module):
         ceil_mode: bool = True,
         pool4_size: int = 3,
         dropout: float = 0.4,
-        ratio: int = 1,
     ) -> None:
         super().__init__()
-        c1, c2 = 64 // ratio, 192 // ratio
 
         def pool(size: int = 3) -> nn.MaxPool2d:
             return nn.MaxPool2d(size, stride=2, padding=0 if ceil_mode else size // 2, ceil_mode=ceil_mode)
 
         features: OrderedDict[str, nn.Module] = OrderedDict()
-        features["conv1"] = conv_relu(in_channels, c1, 7, stride=2, padding=3, batch_norm=batch_norm)
+        features["conv1"] = conv_relu(in_channels, 64, 7, stride=2, padding=3, batch_norm=batch_norm)
         features["pool1"] = pool()
         if lrn:
             features["lrn1"] = nn.LocalResponseNorm(5)
-        features["conv2_reduce"] = conv_relu(c1, c1, 1, batch_norm=batch_norm)
-        features["conv2"] = conv_relu(c1, c2, 3, padding=1, batch_norm=batch_norm)
+        features["conv2_reduce"] = conv_relu(64, 64, 1, batch_norm=batch_norm)
+        features["conv2"] = conv_relu(64, 192, 3, padding=1, batch_norm=batch_norm)
         if lrn:
             features["lrn2"] = nn.LocalResponseNorm(5)
         features["pool2"] = pool()
-        channels = c2
+        channels = 192
         for name, row in TABLE_1.items():
-            widths = [width // ratio for width in row]
-            block = Inception(channels, *widths, kernel_5x5=kernel_5x5, batch_norm=batch_norm)
+            block = Inception(channels, *row, kernel_5x5=kernel_5x5, batch_norm=batch_norm)
             features[f"inception{name}"] = block
             channels = block.out_channels
             if name == "3b":
