@@ -244,7 +244,8 @@ def digest_of_code(code: Path) -> str:
 def _engine() -> str:
     """The hash of what reads cells: these files."""
     here = Path(__file__).parent
-    files = [here / name for name in ("fingerprint.py", "workspace.py", "syntax.py", "reader.py")]
+    files = [here / name for name in ("workspace.py", "syntax.py", "reader.py")]
+    files += sorted((here / "fingerprint").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

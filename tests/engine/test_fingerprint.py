@@ -643,7 +643,7 @@ def test_what_the_hash_is_salted_with_counts() -> None:
 
 
 REAL = [
-    *sorted(SCRIPTS.glob("vaultsite/*.py")),
+    *sorted((SCRIPTS / "vaultsite").rglob("*.py")),
     *sorted((SCRIPTS.parent / "code").rglob("*.py")),
     Path(__file__),
 ]
@@ -965,9 +965,12 @@ def test_hashes_are_equal_in_every_order(seed: str, everything: list[str], tmp_p
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_hashes_are_equal_on_every_python(python: str, everything: list[str], tmp_path: Path) -> None:
-    (tmp_path / "scripts" / "vaultsite").mkdir(parents=True)
-    for name in ("__init__.py", "fingerprint.py", "model.py"):
-        shutil.copy(SCRIPTS / "vaultsite" / name, tmp_path / "scripts" / "vaultsite")
+    engine, copied = SCRIPTS / "vaultsite", tmp_path / "scripts" / "vaultsite"
+    shutil.copytree(
+        engine / "fingerprint", copied / "fingerprint", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("__init__.py", "model.py"):
+        shutil.copy(engine / name, copied)
     install_libraries(INSIDE_NODE)
     version = "import sys; print('%d.%d' % sys.version_info[:2])"
     run = [find_node().node, str(INSIDE_NODE / "run.mjs"), python, str(tmp_path)]
