@@ -1,5 +1,5 @@
 """The core: an Obsidian vault, its links and its live code, as plain values.
 
-Imports neither MkDocs nor torch nor dlnotes. Files are read and written only in ``reader``,
-``execute``, ``freeze`` and ``embed``; everything else maps values to values.
+Imports neither MkDocs nor torch nor dlnotes. ``reader`` reads the vault once, as frozen values; what stands
+on them (links, graph, expand, markdown, search, …) maps values to values.
 """

@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaultsite.fingerprint import CodeBase, UnknownSymbol, canonical, changes, source_hash
@@ -650,6 +650,7 @@ REAL = [
 NOISE = ["", "# noise", "    # noise", "#" * 90, "\t# 注释"]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_reformatting_never_changes_the_canonical_form(data: st.DataObject) -> None:
     tree = ast.parse(data.draw(st.sampled_from(REAL)).read_text(encoding="utf-8"))
