@@ -23,8 +23,8 @@ def machine() -> Figure:
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set(xlim=(0, 10), ylim=(-1.5, 6.1))
-    axes.text(2.3, 5.75, "CPU", ha="center", weight="bold")
-    axes.text(7.7, 5.75, "GPU", ha="center", weight="bold")
+    axes.text(2.3, 5.75, "CPU", ha="center")
+    axes.text(7.7, 5.75, "GPU", ha="center")
     for center, levels, color in ((2.3, CPU, BLUE), (7.7, GPU, ORANGE)):
         gap = 5 / len(levels)
         for i, (name, latency) in enumerate(levels):
@@ -40,8 +40,8 @@ def machine() -> Figure:
     axes.text(5.0, 0.35, "80 μs", ha="center", fontsize=8)
     _box(axes, 0.2, -1.3, 4.2, 0.75, "SSD  读 1 MB 208 μs", FAINT)
     _box(axes, 5.6, -1.3, 4.2, 0.75, "另一块 GPU", FAINT)
-    _arrow(axes, (2.3, -0.5), (2.3, 0.4))
-    _arrow(axes, (7.7, -0.5), (7.7, 0.4))
+    _arrow(axes, (2.3, -0.55), (2.3, 0.6))
+    _arrow(axes, (7.7, -0.55), (7.7, 0.6))
     axes.text(7.85, -0.2, "NVLink  1 MB 30 μs", fontsize=8, va="center")
     return figure
 
