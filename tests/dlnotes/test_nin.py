@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlnotes.convnets.nin import BLOCKS_32, NiN, nin_block
+from dlnotes.convnets.nin import BLOCKS_32, NiN, nin_block, nin_block_scratch
 from dlnotes.cost import block_table, count_macs, count_parameters
 
 
@@ -50,6 +50,21 @@ def test_1x1_convolution_is_a_fully_connected_layer_at_every_pixel():
     conv, linear, x = nn.Conv2d(4, 5, kernel_size=1), nn.Linear(4, 5), torch.rand(2, 4, 3, 3)
     linear.load_state_dict({"weight": conv.weight[:, :, 0, 0], "bias": conv.bias})
     torch.testing.assert_close(conv(x), linear(x.movedim(1, -1)).movedim(-1, 1))
+
+
+@pytest.mark.parametrize("final_relu", [True, False])
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (4, 2)])
+def test_scratch_equals_the_block_and_its_gradients(stride, padding, final_relu):
+    torch.manual_seed(0)
+    options = {"stride": stride, "padding": padding, "final_relu": final_relu}
+    block, x = nin_block(2, 4, 3, **options).double(), torch.randn(2, 2, 9, 8, dtype=torch.float64)
+    copied = {name: p.detach().clone().requires_grad_() for name, p in block.named_parameters()}
+    ours, theirs = nin_block_scratch(x, copied, **options), block(x)
+    torch.testing.assert_close(ours, theirs)
+    ours.square().sum().backward()
+    theirs.square().sum().backward()
+    for name, parameter in block.named_parameters():
+        torch.testing.assert_close(copied[name].grad, parameter.grad)
 
 
 def test_block_is_a_perceptron_on_every_window():

@@ -6,9 +6,11 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+
+from dlnotes.convnets.conv import conv2d
 
 # 每块第一个卷积的（输出通道，核的边长，步幅，补边）；块与块之间是 3×3、步幅 2 的最大池化。
 BlockArch = Sequence[tuple[int, int, int, int]]
@@ -41,6 +43,27 @@ def nin_block(
     if final_relu:
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
+
+
+def nin_block_scratch(
+    x: Tensor,
+    parameters: Mapping[str, Tensor],
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    final_relu: bool = True,
+) -> Tensor:
+    """``nin_block`` 的前向计算，不用 1×1 卷积：每个像素的通道向量，过两个全连接。
+
+    ``parameters`` 就是 ``nin_block`` 的 ``state_dict``；形状同 ``nin_block``。
+    """
+    p = parameters
+    x = conv2d(x, p["0.weight"], p["0.bias"], stride=stride, padding=padding).relu()
+    x = x.movedim(1, -1)  # (N, H', W', C)：通道放到最后，一个像素就是一行
+    x = (x @ p["2.weight"].flatten(1).T + p["2.bias"]).relu()
+    x = x @ p["4.weight"].flatten(1).T + p["4.bias"]
+    x = x.movedim(-1, 1)  # (N, C, H', W')
+    return x.relu() if final_relu else x
 
 
 class NiN(nn.Module):
