@@ -21,13 +21,12 @@ class Block:
     source: str  # 写在顶上的横条里
     columns: Sequence[Sequence[str]]
     result: str  # 写在底下的横条里
-    title: str = ""
 
 
 def paths(*blocks: Block) -> Figure:
     """上下叠放几个块的数据流：橙色的横条是输入与拼接，方框是一层，短的路居中。"""
     rows = [max(map(len, block.columns)) for block in blocks]
-    heights = [ROW * (n + 2.5 + 0.6 * bool(b.title)) for n, b in zip(rows, blocks, strict=True)]
+    heights = [ROW * (n + 2.5) for n in rows]
     figure = canvas(sum(heights))
     cells = figure.subplots(len(blocks), 1, height_ratios=heights, squeeze=False).flat
     for axes, block, n in zip(cells, blocks, rows, strict=True):
@@ -47,10 +46,8 @@ def _block(axes: Axes, block: Block, rows: int) -> None:
             _box(axes, x, middle, 0.9, label, FAINT if "池化" in label else BLUE, 0.68)
             y = middle - 0.34
         _arrow(axes, (x, y), (x, bottom + 0.3))
-    if block.title:
-        axes.text(-0.44, 0.75, block.title, va="center")
     axes.set_xlim(-0.5, wide - 0.5)
-    axes.set_ylim(bottom - 0.4, 1.05 if block.title else 0.4)
+    axes.set_ylim(bottom - 0.4, 0.4)
     axes.set_axis_off()
 
 
