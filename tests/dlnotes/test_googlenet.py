@@ -6,8 +6,16 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import models
 
-from dlnotes.convnets.googlenet import TABLE_1, GoogLeNet, Inception
+from dlnotes.convnets.googlenet import (
+    TABLE_1,
+    Auxiliary,
+    GoogLeNet,
+    Inception,
+    inception_scratch,
+    logits_with_auxiliary,
+)
 from dlnotes.cost import block_table, count_macs, count_parameters
+from dlnotes.diagram import inception as diagram
 
 from .parity import assert_same_outputs, copy_in_order
 
@@ -111,3 +119,81 @@ def test_one_batch_can_be_overfitted():
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05
+
+
+def test_scratch_equals_the_module_and_so_do_the_gradients():
+    torch.manual_seed(0)
+    block = Inception(3, 2, 2, 3, 2, 4, 5).double()
+    x = torch.randn(2, 3, 6, 7, dtype=torch.float64)
+    weights = {name: p.detach().clone().requires_grad_() for name, p in block.named_parameters()}
+    ours, theirs = inception_scratch(x, weights), block(x)
+    torch.testing.assert_close(ours, theirs)
+    ours.square().sum().backward()
+    theirs.square().sum().backward()
+    for name, p in block.named_parameters():
+        torch.testing.assert_close(weights[name].grad, p.grad)
+
+
+def test_auxiliary_heads_complete_torchvisions_count():
+    with torch.device("meta"):
+        heads = [Auxiliary(channels, batch_norm=True) for channels in (512, 528)]
+    assert sum(map(count_parameters, heads)) + 6_624_904 == 13_004_888
+
+
+def test_auxiliary_equals_torchvision_with_its_weights():
+    torch.manual_seed(0)
+    theirs = models.googlenet(weights=None, aux_logits=True, init_weights=False).aux1
+    ours = Auxiliary(512, batch_norm=True)
+    copy_in_order(theirs, ours)
+    assert_same_outputs(theirs, ours, torch.rand(2, 512, 14, 14))
+
+
+def test_auxiliary_heads_leave_the_main_output_as_it_was():
+    torch.manual_seed(0)
+    model = GoogLeNet(5, 1, shrink=8).eval()
+    x = torch.rand(2, 1, 32, 32)
+    heads = {"inception4d": Auxiliary(66, 5), "inception4a": Auxiliary(64, 5)}
+    logits, extra = logits_with_auxiliary(model, heads, x)
+    assert torch.equal(logits, model(x))
+    assert [e.shape for e in extra] == [(2, 5), (2, 5)]
+
+
+def test_auxiliary_outputs_come_in_the_order_of_the_network():
+    seen = GoogLeNet(5, 1, shrink=8).eval()
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    _, extra = logits_with_auxiliary(
+        seen, {"inception4d": pool, "inception4a": pool}, torch.rand(2, 1, 32, 32)
+    )
+    assert [e.shape for e in extra] == [(2, 512 // 8), (2, 528 // 8)]
+
+
+def test_an_auxiliary_head_after_no_block_is_an_error():
+    with pytest.raises(ValueError, match="inception9z"):
+        logits_with_auxiliary(
+            GoogLeNet(5, 1, shrink=8), {"inception9z": nn.Identity()}, torch.rand(1, 1, 32, 32)
+        )
+
+
+def test_shrink_divides_every_channel():
+    with torch.device("meta"):
+        model, small = GoogLeNet(10, 1), GoogLeNet(10, 1, shrink=4)
+    for (name, block), thin in zip(model.features.named_children(), small.features.children(), strict=True):
+        if name.startswith("inception"):
+            assert thin.out_channels * 4 == block.out_channels
+    assert small.features.conv1[0].out_channels == 16
+    assert small.classifier.fc.in_features == 256
+
+
+@pytest.mark.parametrize("shrink", [0, 3, 16])
+def test_shrink_that_does_not_divide_is_an_error(shrink):
+    with pytest.raises(ValueError, match="shrink"):
+        GoogLeNet(10, 1, shrink=shrink)
+
+
+def test_the_picture_of_a_block_says_what_each_path_does():
+    block = diagram.Block("输入", [["1×1"], ["1×1", "3×3", "3×3"]], "拼接")
+    figure = diagram.paths(block, block)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert len(figure.axes) == 2
+    for word in ("输入", "1×1", "3×3", "拼接"):
+        assert word in texts
