@@ -50,11 +50,11 @@ def main() -> None:
 
 def shard(
     data: TensorDataset, rank: int, world_size: int, batch_size: int
-) -> tuple[DataLoader[tuple[Tensor, ...]], DistributedSampler[tuple[Tensor, ...]]]:
+) -> tuple[DataLoader[tuple[Tensor, ...]], DistributedSampler[int]]:
     """返回进程 ``rank`` 的数据与采样器；``batch_size`` 是各进程加起来的批量，须是 ``world_size`` 的倍数。"""
     if batch_size % world_size:
         raise ValueError(f"批量 {batch_size} 不能平分给 {world_size} 个进程")
-    sampler: DistributedSampler[tuple[Tensor, ...]] = DistributedSampler(data, world_size, rank, seed=0)
+    sampler: DistributedSampler[int] = DistributedSampler(data, world_size, rank, seed=0)
     order = BatchSampler(sampler, batch_size // world_size, drop_last=False)
     return DataLoader(data, sampler=order, batch_size=None), sampler
 

@@ -29,10 +29,11 @@ def collectives(rank: int, world_size: int) -> dict[str, list[int]]:
     dist.all_reduce(found["all_reduce"])  # 默认求和
 
     found["reduce_scatter"] = torch.empty(1, dtype=mine.dtype)
-    dist.reduce_scatter_tensor(found["reduce_scatter"], mine.clone())
+    dist.reduce_scatter(found["reduce_scatter"], list(mine.split(1)))
 
-    found["all_gather"] = torch.empty(world_size**2, dtype=mine.dtype)
-    dist.all_gather_into_tensor(found["all_gather"], mine)
+    everyone = [torch.empty_like(mine) for _ in range(world_size)]
+    dist.all_gather(everyone, mine)
+    found["all_gather"] = torch.cat(everyone)
     return {name: value.tolist() for name, value in found.items()}
 
 
