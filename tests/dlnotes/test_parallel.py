@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dlnotes.convnets.resnet import resnet18_small
 from dlnotes.cost import count_parameters
+from dlnotes.diagram import parallel as diagram
 from dlnotes.normalize import BatchNorm
 from dlnotes.parallel import workers
 from dlnotes.parallel.pipeline import bubble, schedule
@@ -183,6 +184,20 @@ def test_the_pipelines_timetable_keeps_every_order(cards: int, micros: int) -> N
         chain = [at[k, m, False] for k in range(cards)] + [at[k, m, True] for k in reversed(range(cards))]
         assert chain == sorted(set(chain))
     assert bubble(cards, micros) == pytest.approx((cards - 1) / (micros + cards - 1))
+
+
+def test_the_pictures_show_every_slot_and_every_half() -> None:
+    tables = [("whole", schedule(4, 1)), ("in pieces", schedule(4, 8))]
+    figure = diagram.timetable(tables)
+    assert [len(axes.patches) for axes in figure.axes] == [8, 64]
+    for axes, (title, slots) in zip(figure.axes, tables, strict=True):
+        assert axes.get_title() == title
+        ends = 1 + max(slot.time for slot in slots)
+        right = max(patch.get_x() + patch.get_width() for patch in axes.patches)  # type: ignore[attr-defined]
+        assert right == pytest.approx(ends / (1 if title == "whole" else 8))
+    words = [[text.get_text() for text in axes.texts] for axes in diagram.kinds().axes]
+    assert [labels.count("层 1") for labels in words] == [2, 1, 0]
+    assert [labels.count("左半") for labels in words] == [0, 0, 4]
 
 
 def test_a_pipeline_needs_cards_and_pieces() -> None:
