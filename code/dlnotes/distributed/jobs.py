@@ -45,7 +45,7 @@ def all_reduce(rank: int, _world_size: int, sizes: Sequence[int]) -> list[Reduce
 
 @dataclass(frozen=True)
 class Served:
-    """一个进程跑完的结果：服务器有参数与每次推送的（谁，陈旧度），worker 有每次推送完的时刻；另一半是空的。"""
+    """一个进程跑完的结果：服务器有参数与每次推送的（谁，陈旧度），worker 有推送完的时刻；另一半空着。"""
 
     value: Tensor | None = None
     pushes: tuple[tuple[int, int], ...] = ()
