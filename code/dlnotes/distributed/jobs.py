@@ -71,6 +71,7 @@ def parameter_server(
     """
     workers = world_size - servers
     start = softmax.start(batches[0][0])
+    dist.barrier()  # 一起开始：谁先启动，不该算作快
     if rank < servers:
         shard = Shard(start.tensor_split(servers)[rank].clone(), lr, workers, synchronous)
         serve(shard)

@@ -3,6 +3,8 @@
     torchrun --nproc-per-node=2 --max-restarts=1 -m dlnotes.distributed.train_ddp 文件夹
 
 torchrun 给每个进程设好 RANK、WORLD_SIZE、MASTER_ADDR；有进程死了，就全部结束、重启，至多 max-restarts 次。
+启动前设 TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1：否则重启的进程会读到死者留下的地址，有时连不上
+（PyTorch 的 issue 135712；2.14 里仍遇得到）。
 """
 
 import argparse
