@@ -73,6 +73,9 @@ def test_an_asynchronous_one_does_not_wait_and_is_stale():
     assert len(server.pushes) == sum(len(worker.finished) for worker in workers) >= 60
     assert 0 < sum(old for _, old in server.pushes) / len(server.pushes) <= 2  # at most the number of others
     assert len(workers[2].finished) < len(workers[0].finished)
+    ages = [[old for who, old in server.pushes if who == w] for w in range(3)]
+    assert [len(each) for each in ages] == [len(worker.finished) for worker in workers]
+    assert sum(ages[2]) / len(ages[2]) > sum(ages[0] + ages[1]) / len(ages[0] + ages[1])
 
 
 def test_four_ways_of_data_parallel_training_are_one():

@@ -75,7 +75,8 @@ def parameter_server(
     if rank < servers:
         shard = Shard(start.tensor_split(servers)[rank].clone(), lr, workers, synchronous)
         serve(shard)
-        return Served(value=shard.value, pushes=tuple(shard.pushes))
+        pushes = tuple((who - servers, old) for who, old in shard.pushes)  # 进程号换成第几台 worker
+        return Served(value=shard.value, pushes=pushes)
     mine = rank - servers
     own = [(x.tensor_split(workers)[mine], y.tensor_split(workers)[mine]) for x, y in batches]
     pause = pauses[mine] if pauses else 0.0
