@@ -67,8 +67,9 @@ def roofline(
     axes.axvline(roof.ridge, color=FAINT, linestyle=":", linewidth=1)
     for letter, (name, (x, speed)) in zip(ascii_uppercase, points.items(), strict=False):
         color = BLUE if x < roof.ridge else ORANGE
-        options = {"color": color, "linestyle": "", "markersize": 8, "markeredgewidth": 0}
-        axes.plot(x, speed / 1e9, marker=f"$\\mathrm{{{letter}}}$", label=name, **options)
+        sign = f"$\\mathrm{{{letter}}}$"
+        (point,) = axes.plot(x, speed / 1e9, color=color, linestyle="", marker=sign, label=name)
+        point.set(markersize=8, markeredgewidth=0)
     axes.set(xscale="log", yscale="log", xlabel="算术强度（FLOP / 字节）", ylabel="GFLOP/s")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

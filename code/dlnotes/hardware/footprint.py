@@ -1,5 +1,6 @@
 """训练时内存里放着什么：参数、梯度、优化器的状态，和反向传播要用的激活。"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,5 +50,5 @@ def saved_bytes(model: nn.Module, x: Tensor) -> int:
     return total
 
 
-def _bytes(tensors: list[Tensor]) -> int:
+def _bytes(tensors: Sequence[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -52,7 +52,8 @@ class Work:
     @classmethod
     def layer(cls, module: nn.Module, x: Tensor) -> Self:
         """一层的一次前向，整批 ``x``；``module`` 须是叶子。"""
-        return layer_works(module, x)[0][1]
+        work = layer_works(module, x)[0][1]
+        return cls(work.flops, work.bytes)
 
 
 @dataclass(frozen=True)
