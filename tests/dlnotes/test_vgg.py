@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import models
 
-from dlnotes.convnets.vgg import TABLE_1, VGG, thinner, vgg_block
+from dlnotes.convnets.vgg import TABLE_1, VGG, block_scratch, thinner, vgg_block
 from dlnotes.cost import count_macs, count_parameters
 
 from .parity import assert_same_outputs, copy_in_order
@@ -59,6 +59,22 @@ def test_each_block_halves_the_picture():
 def test_stacked_3x3_kernels_need_fewer_weights_than_one_wide_kernel(layers, size):
     convs = [m for m in vgg_block(layers, 64, 64) if isinstance(m, nn.Conv2d)]
     assert sum(conv.weight.numel() for conv in convs) == 9 * layers * 64**2 < size**2 * 64**2
+
+
+@pytest.mark.parametrize("num_convs", [1, 3])
+def test_the_block_from_scratch_equals_the_layers(num_convs):
+    torch.manual_seed(0)
+    block = vgg_block(num_convs, 2, 4).double()
+    x = torch.randn(3, 2, 7, 7, dtype=torch.float64)
+    leaves = [p.detach().clone().requires_grad_() for p in block.parameters()]
+    ours = block_scratch(x, list(zip(leaves[::2], leaves[1::2], strict=True)))
+    theirs = block(x)
+    assert ours.shape == (3, 4, 3, 3)
+    torch.testing.assert_close(ours, theirs)
+    ours.square().sum().backward()
+    theirs.square().sum().backward()
+    for leaf, p in zip(leaves, block.parameters(), strict=True):
+        torch.testing.assert_close(leaf.grad, p.grad)
 
 
 def test_equals_torchvision_with_its_weights():

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dlnotes.convnets.classifier import classifier
+from dlnotes.convnets.conv import conv2d, max_pool2d
 
 ConvArch = Sequence[tuple[int, int]]
 
@@ -29,6 +30,18 @@ def thinner(conv_arch: ConvArch, ratio: int) -> ConvArch:
     if any(channels % ratio for _, channels in conv_arch):
         raise ValueError(f"有的通道数不能被 {ratio} 整除：{[channels for _, channels in conv_arch]}")
     return [(num_convs, channels // ratio) for num_convs, channels in conv_arch]
+
+
+def block_scratch(x: Tensor, kernels: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """从零写出的 VGG 块，没有批量归一化；``kernels`` 是各个卷积的（权重，偏置）。
+
+    形状:
+        x: (N, C, H, W)；权重 (O, C, 3, 3)，偏置 (O,)，后一个的 C 是前一个的 O。
+        返回值: (N, O, ⌊H / 2⌋, ⌊W / 2⌋)。
+    """
+    for weight, bias in kernels:
+        x = conv2d(x, weight, bias, padding=1).relu()
+    return max_pool2d(x, 2)
 
 
 def vgg_block(
