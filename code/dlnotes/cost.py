@@ -4,12 +4,10 @@
 """
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Self
 
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from dlnotes.trace import Call, calls_of, trace
@@ -102,29 +100,6 @@ def block_table(model: nn.Module, x: Tensor) -> pd.DataFrame:
         }
         for call in calls_of(model.named_children(), model, x)
     )
-
-
-def saved_bytes(model: nn.Module, x: Tensor) -> int:
-    """返回训练时为反向传播留着的字节数：前向算出、求梯度还要用到的张量，参数与输入的本身除外。
-
-    每块内存只数一次：原地的运算、共用的视图都不重复。模型留在原来的状态，如批量归一化的移动平均。
-
-    形状:
-        x: (N, ...)，数出来的是这一批的总数。
-    """
-    copy = deepcopy(model).train()
-    known = {tensor.untyped_storage().data_ptr() for tensor in (x, *copy.parameters(), *copy.buffers())}
-    kept: dict[int, Tensor] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        place = tensor.untyped_storage().data_ptr()
-        if place not in known:
-            kept[place] = tensor  # 留着它，这块内存就不会让给别人
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        copy(x)
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
 def _macs(call: Call) -> int:

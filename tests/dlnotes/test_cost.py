@@ -8,14 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlnotes.convnets.lenet import LeNet, lenet_bn
-from dlnotes.cost import (
-    block_table,
-    count_macs,
-    count_parameters,
-    layer_table,
-    receptive_field,
-    saved_bytes,
-)
+from dlnotes.cost import block_table, count_macs, count_parameters, layer_table, receptive_field
 from dlnotes.trace import feature_maps, trace
 
 IMAGE = torch.zeros(2, 1, 28, 28)
@@ -115,24 +108,3 @@ def test_feature_maps_are_the_outputs_of_the_layers():
         "s4": (16, 5, 5),
     }
     torch.testing.assert_close(model.c3(maps["s2"]), maps["c3"])
-
-
-@pytest.mark.parametrize("act", [nn.ReLU(), nn.ReLU(inplace=True), nn.Sigmoid(), nn.Tanh()])
-def test_an_activation_keeps_its_output_once_though_the_next_layer_needs_it_too(act):
-    model = nn.Sequential(nn.Linear(7, 5), act, nn.Linear(5, 3))
-    assert saved_bytes(model, torch.zeros(4, 7)) == 4 * 5 * 4
-
-
-def test_pooling_keeps_its_input_and_where_the_largest_stood():
-    model = nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2))
-    pooled = 2 * 6 * 12 * 12
-    assert saved_bytes(model, IMAGE) == 4 * pooled * 4 + pooled * 8
-
-
-def test_layers_that_need_nothing_keep_nothing_and_the_model_stays_as_it_was():
-    assert saved_bytes(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), IMAGE) == 0
-    model = lenet_bn().eval()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert saved_bytes(model, torch.rand(2, 1, 28, 28)) > 0
-    assert not model.training
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

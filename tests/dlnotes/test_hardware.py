@@ -182,5 +182,15 @@ def test_saved_activations_are_counted_once_and_without_weights():
     assert saved_bytes(squared, x) == 4 * 8 * 20
 
 
+def test_pooling_keeps_its_input_and_where_the_largest_stood():
+    model = nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2))
+    pooled = 2 * 6 * 12 * 12
+    assert saved_bytes(model, torch.zeros(2, 1, 28, 28)) == 4 * pooled * 4 + pooled * 8
+
+
+def test_layers_that_need_nothing_keep_nothing():
+    assert saved_bytes(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), torch.zeros(2, 1, 28, 28)) == 0
+
+
 def test_a_measured_time_is_positive_and_finite():
     assert 0 < timing.seconds(lambda: sum(range(1000))) < math.inf
