@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 import torch
 
+import __main__
 from dlnotes.processes import run_processes
 
 HERE = Path(__file__).parent
@@ -83,7 +84,7 @@ def test_what_cannot_be_imported_is_refused_before_anything_starts(
             return rank
 
         in_cell.__module__ = "__main__"
-        monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        monkeypatch.delattr(__main__, "__file__")
         function = in_cell
     with pytest.raises(ValueError, match="要能从模块里导入"):
         run_processes(function, 1)
