@@ -173,7 +173,7 @@ def _mark(vault: Vault, page: NavItem) -> str:
     assert page.path is not None
     name = vault.notes[page.path].name
     number = re.match(r"\d+", name)
-    return number[0] if number else name[:2]
+    return number[0] if number else name[:1]
 
 
 def _cjk_font() -> str:
