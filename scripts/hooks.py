@@ -662,7 +662,7 @@ def _set_notebook(page: SitePage, note: Note) -> None:
 
 def _notebook_html(notebook: dict[str, Any], slugs: Sequence[str], folded: Sequence[tuple[int, str]]) -> str:
     view = _notebook_view()
-    return str(view.fold(view.mend(view.render(notebook), slugs), folded))
+    return str(view.mend(view.render(notebook), slugs, folded=folded))
 
 
 def _notebook_view() -> ModuleType:

@@ -10,7 +10,10 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
 
 INLINED = re.compile(r"<(style|script)\b[^>]*>.*?</\1\s*>|<!--.*?-->|<link\b[^>]*>", re.DOTALL)
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -25,12 +28,18 @@ def render(notebook: dict[str, Any]) -> str:
     return str(body)
 
 
-def mend(page: str, slugs: Iterable[str] = (), slugify: Callable[[str], str] | None = None) -> str:
+def mend(
+    page: str,
+    slugs: Iterable[str] = (),
+    slugify: Callable[[str], str] | None = None,
+    folded: Iterable[tuple[int, str]] = (),
+) -> str:
     """Return the HTML of a notebook as a part of a page of ours.
 
     Styles and scripts are dropped, with the copying that needs them. Headings get the ids *slugs* in order,
     then what *slugify* makes of their text: nbconvert's ids of Chinese headings are percent-encoded, and no
-    link finds them.
+    link finds them. The source of code cells is folded: each of *folded* is the cell's number from 0 and the
+    words that open it.
     """
     from bs4 import BeautifulSoup
 
@@ -58,14 +67,11 @@ def mend(page: str, slugs: Iterable[str] = (), slugify: Callable[[str], str] | N
         del cell["id"]
     for image in soup.find_all("img", alt=re.compile("^No description has been provided")):
         image["alt"] = "运行结果"
+    _fold(soup, folded)
     return str(soup).strip()
 
 
-def fold(page: str, folded: Iterable[tuple[int, str]]) -> str:
-    """Fold the source of code cells: each of *folded* is its number from 0 and the words that open it."""
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(page, "html.parser")
+def _fold(soup: BeautifulSoup, folded: Iterable[tuple[int, str]]) -> None:
     inputs = soup.select(".jp-CodeCell > .jp-Cell-inputWrapper")
     for number, words in folded:
         details, summary = soup.new_tag("details"), soup.new_tag("summary")
@@ -73,7 +79,6 @@ def fold(page: str, folded: Iterable[tuple[int, str]]) -> str:
         details["class"] = "notebook-fold"
         inputs[number].wrap(details)
         details.insert(0, summary)
-    return str(soup)
 
 
 def _slug(text: str) -> str:

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from notebook_view import fold, mend, render
+from notebook_view import mend, render
 from projects import live, open_project
 from vaultsite.expand import Surroundings
 from vaultsite.model import Output, VaultPath
@@ -218,7 +218,7 @@ def test_formulas_and_outputs_are_those_of_the_notes_page(tmp_path: Path) -> Non
 
 
 def test_folded_cells_open(tmp_path: Path) -> None:
-    page = fold(shown_page(made(tmp_path, live("1", "2"))), [(1, "代码")])
+    page = mend(render(made(tmp_path, live("1", "2"))), folded=[(1, "代码")])
     first, _, second = page.partition("<details")
     assert "[1]:" in first
     assert "[2]:" in second

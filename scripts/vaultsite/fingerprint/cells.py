@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vaultsite.fingerprint.canonical import parse
 from vaultsite.fingerprint.definitions import Definitions
@@ -44,15 +45,15 @@ class Cells:
         """
         tree, is_pieced = _tree(source)
         if is_pieced:  # `!python -m dlnotes.train`
-            tree.body[:0] = self._imports_of_named(tree)
+            tree = ast.Module(body=[*self._imports_of_named(tree), *tree.body], type_ignores=[])
         body = [statement for text in before for statement in _tree(text)[0].body] + tree.body
         note = Module("", "the cell", ast.Module(body=body, type_ignores=[]))
         own = Module("", "the cell", tree)
         reading = Reading(note, tree.body)
-        for chain, line in Reading(note, body).chains.items():
-            # a function of an earlier cell may wait for what only this one imports
-            if own.stars or (chain[0] in own.bindings and own.bindings[chain[0]].imports):
-                reading.chains.setdefault(chain, line)
+        if own.imports:  # a function of an earlier cell may wait for what only this one imports
+            for chain, line in Reading(note, body).chains.items():
+                if own.stars or (chain[0] in own.bindings and own.bindings[chain[0]].imports):
+                    reading.chains.setdefault(chain, line)
         step = Step()
         self._references.link(reading, step)
         for target in own.imports:
@@ -60,7 +61,7 @@ class Cells:
         if is_pieced:
             step.notes.append("the cell is no plain Python: read word by word")
         else:
-            self._reject_missing(tree, reading)
+            self._reject_missing(tree, reading, frozenset().union(*map(_written, [*before, source])))
         return step
 
     def _imports_of_named(self, tree: ast.Module) -> list[ast.stmt]:
@@ -69,15 +70,18 @@ class Cells:
         tops = sorted(name for name in names if self._modules.find(name) is not None)
         return parse("\n".join(f"import {top}" for top in tops)).body
 
-    def _reject_missing(self, tree: ast.Module, reading: Reading) -> None:
-        """Raise for what a cell takes from our modules that is not there, unless it is ready for that."""
+    def _reject_missing(self, tree: ast.Module, reading: Reading, written: frozenset[Chain]) -> None:
+        """Raise for what a cell takes from our modules that is not there, unless it is ready for that.
+
+        *written* are the attributes that the note has set so far.
+        """
         if any(isinstance(node, ast.Try | ast.TryStar) for node in ast.walk(tree)):
             return
         for _, target in Scope(tree.body, "").imports:
             for gone in self._references.load(target, Step()):
                 if not self._writes_itself(target.module):
                     raise self._definitions.unknown(Symbol(gone))
-        ready_for = reading.optional | _written(reading.module.body)
+        ready_for = reading.optional | written
         for chain in reading.chains:
             if any(chain[: len(ready)] == ready for ready in ready_for):
                 continue
@@ -92,18 +96,22 @@ class Cells:
         return is_there and f"{name}:**" in self._references.of(f"{name}:<module>").edges
 
 
-def _written(body: Sequence[ast.stmt]) -> set[Chain]:
-    """Return the attributes that *body* sets: ``train.hook = …``."""
-    return {
+@lru_cache(maxsize=4096)
+def _written(source: str) -> frozenset[Chain]:
+    """Return the attributes that a cell sets: ``train.hook = …``."""
+    return frozenset(
         chain
-        for statement in body
-        for node in ast.walk(statement)
+        for node in ast.walk(_tree(source)[0])
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and (chain := dotted(node))
-    }
+    )
 
 
+@lru_cache(maxsize=4096)
 def _tree(source: str) -> tuple[ast.Module, bool]:
-    """Return a cell's tree, and whether it was pieced together from words, as with IPython's magics."""
+    """Return a cell's tree, and whether it was pieced together from words, as with IPython's magics.
+
+    Every later cell of a note asks again; nobody changes the tree.
+    """
     try:
         return parse(source), False
     except (SyntaxError, ValueError):
