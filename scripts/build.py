@@ -173,11 +173,9 @@ def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Note]:
     """The notes that `run` is asked for: those named, among them those stale, or aged if so wished."""
     notes = [workspace.vault.notes[path] for path in workspace.verdicts]
     wanted = getattr(options, "notes", [])
-    for word in wanted:
-        if not any(word in path for path in workspace.vault.notes):
-            raise Failed(f"no note's path contains “{word}”")
     if wanted:
-        notes = [note for note in notes if any(word in note.path for word in wanted)]
+        named = {note.path for word in wanted for note in _named(workspace, word)}
+        notes = [note for note in notes if note.path in named]
     if getattr(options, "force", False):
         return notes
     aged = getattr(options, "aged", False)
@@ -190,6 +188,16 @@ def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Note]:
         or (aged and verdict.aged)
         or (upgrade and verdict.quick)
     ]
+
+
+def _named(workspace: Workspace, word: str) -> list[Note]:
+    """The notes whose name has *word* as a word, as “23 LeNet” has LeNet; else all whose path contains it."""
+    notes = list(workspace.vault.notes.values())
+    whole = [note for note in notes if word.strip() in (note.name, *note.name.split())]
+    found = whole or [note for note in notes if word in note.path]
+    if not found:
+        raise Failed(f"no note's path contains “{word}”")
+    return found
 
 
 def _how(options: argparse.Namespace) -> How:
@@ -923,7 +931,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--port", type=int, default=8000)
     sub.add_argument("--open", action="store_true", help="open a browser")
     sub = add("run", run, "run", "run the notes whose recorded outputs are stale")
-    sub.add_argument("notes", nargs="*", help="only notes whose path contains this")
+    sub.add_argument("notes", nargs="*", help="only these notes: 23, LeNet, or a part of their paths")
     sub.add_argument("--force", action="store_true", help="run also what is fresh")
     sub.add_argument("--aged", action="store_true", help="run also what other versions recorded")
     vault(sub)

@@ -172,6 +172,16 @@ def test_a_vault_whose_records_cannot_be_written_is_a_clear_error(make_vault: Ma
 CELL = "# A\n\n```python live\nprint(6 * 7)\n```\n\n共 `= 6 * 7` 个。\n"
 
 
+def test_a_name_runs_its_own_note_and_not_those_whose_names_have_it_inside(make_vault: MakeVault) -> None:
+    vault = make_vault({"23 LeNet.md": CELL, "27 GoogLeNet.md": CELL})
+    records = vault / ".freeze"
+    assert build("run", "LeNet", "--vault", vault).returncode == 0
+    assert [path.stem for path in records.glob("*.json")] == ["23 LeNet"]
+    assert build("run", "ogLeN", "--vault", vault).returncode == 0
+    assert len(list(records.glob("*.json"))) == 2
+    assert "no note's path contains" in build("run", "ResNet", "--vault", vault).stderr
+
+
 def test_a_run_is_recorded_once_and_shown(make_vault: MakeVault, tmp_path: Path) -> None:
     vault = make_vault({"a.md": CELL})
     first = build("run", "--vault", vault)
