@@ -54,7 +54,7 @@ def make(
         (fashion.val, val, TRAIN_PHOTOS),
         (fashion.test, test, TEST_PHOTOS),
     ):
-        items, labels = _balanced(split, count, kinds, order)
+        items, labels = balanced(split, count, kinds, order)
         backgrounds = [photos.load(name, short_side=SHORT_SIDE) for name in names]
         parts.append(TensorDataset(on_photos(items, backgrounds, size, order), labels))
     return Garments(*parts)
@@ -87,10 +87,10 @@ def on_photos(items: Tensor, backgrounds: Sequence[Tensor], size: int, generator
     return torch.stack(pictures)
 
 
-def _balanced(
+def balanced(
     split: TensorDataset, count: int, kinds: Sequence[int], generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """每类取 ``count`` 张，按类轮流排列；返回图与新的标签。"""
+    """每类取 ``count`` 张，按类轮流排列；返回图与新的标签，标签是在 ``kinds`` 里的次序。"""
     images, labels = split.tensors
     columns = []
     for kind in kinds:
