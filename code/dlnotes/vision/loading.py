@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from torch.utils.data import Dataset
-from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2.functional import pil_to_tensor
 
 
 class Reads(Dataset[Any]):
@@ -25,5 +26,5 @@ class Reads(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < self.length:
             raise IndexError(index)
-        path = self.paths[index % len(self.paths)]
-        return self.transform(decode_image(str(path), ImageReadMode.RGB))
+        with Image.open(self.paths[index % len(self.paths)]) as image:
+            return self.transform(pil_to_tensor(image.convert("RGB")))
