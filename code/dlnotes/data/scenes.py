@@ -130,7 +130,7 @@ def make(
             seen = instances[i] == k + 1
             targets[i, k] = (kind, *_extent(seen))
             visible[i, k] = seen.sum() / area
-    pictures = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float() / 255
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float().div_(255)
     return Scenes(pictures, *(torch.from_numpy(array) for array in (targets, whole, visible, instances)))
 
 
