@@ -91,7 +91,7 @@ def test_a_batch_is_learnt_by_heart():
     made = scenes.make("train", 8, size=64, smallest=0.3, max_objects=2)
     torch.manual_seed(0)
     model = grid.GridDetector(5, width=32)
-    losses = grid.train(model, made.images, made.targets, epochs=80, batch_size=8, flips=False)
+    losses = grid.train(model, made.images, made.targets, epochs=80, batch_size=8, augment=None)
     assert losses[-1] < losses[0] / 10
     found = grid.detect(model, made.images)
     assert average_precisions(found, made.lists(), 5).nanmean() > 0.8

@@ -1,6 +1,6 @@
 """合成的检测与分割数据：把 Fashion-MNIST 的衣物贴在真实照片的一角，框、类别、掩码都由程序精确给出。
 
-思路同《动手学深度学习》14.6 节的香蕉检测集（一个香蕉贴在一张照片上），以及 Dwibedi, Misra, Hebert,
+思路同《动手学深度学习》13.6 节的香蕉检测集（一个香蕉贴在一张照片上），以及 Dwibedi, Misra, Hebert,
 "Cut, Paste and Learn: Surprisingly Easy Synthesis for Instance Detection", ICCV 2017。
 差异：每张图 1 到 ``max_objects`` 件、五个类、互相遮挡、大小相差四倍；不下载任何东西。
 
