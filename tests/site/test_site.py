@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
-from browsing import FOLDER, LENET, SITE, Visit
+from browsing import FOLDER, LENET, ROOT, SITE, Visit
 
 HOME = f"{FOLDER}导航/"
 PAGES = ["", HOME, LENET, f"{FOLDER}24 深度卷积神经网络 AlexNet/", "code/dlnotes/train/"]
@@ -181,7 +181,11 @@ def test_what_names_a_note_without_a_link_is_offered_below_the_backlinks() -> No
 
 
 def test_drafts_say_so(visit: Visit) -> None:
-    page = visit.open(f"{FOLDER}24 深度卷积神经网络 AlexNet/")
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / FOLDER).glob("*.md")}
+    drafts = [path.stem for path, text in texts.items() if "\nstatus: draft\n" in text]
+    if not drafts:
+        pytest.skip("every note is written")
+    page = visit.open(f"{FOLDER}{drafts[0]}/")
     expect(page.locator(".note-draft")).to_have_text("撰写中")
 
 
