@@ -30,6 +30,7 @@ def die(rank: int, world_size: int) -> None:
 
 def stay(rank: int, world_size: int, file: Path) -> None:
     """Say our number in *file*, then stay for long."""
-    file.with_suffix(".new").write_text(str(os.getpid()))
-    file.with_suffix(".new").rename(file)
+    new = file.with_suffix(f".{rank}")  # each its own: two may write at once
+    new.write_text(str(os.getpid()))
+    new.replace(file)
     time.sleep(600)
