@@ -258,7 +258,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
+def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:  # noqa: ARG001
     """Let the front page lead on to the first note, as the navigation note itself does."""
     state().nav = nav
     index = files.get_file_from_path(_source_uri(""))
@@ -271,11 +271,6 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
             index.page.next_page = own.page.next_page
             # The front page shows a note: that note's own address is the canonical one.
             index.page.canonical_url = own.page.canonical_url
-    if config.site_url and _command == "build":
-        for path, days in state().pages.days.items():
-            file = files.get_file_from_path(path)
-            if file is not None and file.page is not None:
-                file.page.changed = days.changed  # type: ignore[attr-defined]  # for the site map
     return nav
 
 

@@ -53,11 +53,10 @@ def build_graph(vault: Vault, resolver: Resolver, home: VaultPath | None) -> Gra
     """Derive the graph; *home* is the note whose headings and links are the navigation."""
     home_note = vault.notes.get(home) if home else None
     added = _added(vault, resolver)
-    if home_note:
-        nav = nav_from_note(home_note, resolver, added.get(home_note.path, {}))
-    else:
+    if home_note is None:
         nav = nav_from_folders(vault)
-    if home_note:
+    else:
+        nav = nav_from_note(home_note, resolver, added.get(home_note.path, {}))
         listed = {page.path for item in nav for page in item.pages()}
         others = [note for path, note in sorted(vault.notes.items()) if path not in listed]
         if others:
@@ -73,7 +72,7 @@ def build_graph(vault: Vault, resolver: Resolver, home: VaultPath | None) -> Gra
 
 
 def nav_from_note(
-    home: Note, resolver: Resolver, added: Mapping[str, tuple[VaultPath, ...]] | None = None
+    home: Note, resolver: Resolver, added: Mapping[str, tuple[VaultPath, ...]]
 ) -> tuple[NavItem, ...]:
     """Read the navigation off a note: its headings are the sections, its links the pages, each page once.
 
@@ -101,7 +100,7 @@ def nav_from_note(
                 open_sections[-1][1].append(NavItem(title, note.path))
             continue
         add_waiting()
-        waiting = (added or {}).get(event.slug, ())
+        waiting = added.get(event.slug, ())
         if event.level == 1:
             open_sections = [(1, root)]
         else:
@@ -248,10 +247,11 @@ def _added(vault: Vault, resolver: Resolver) -> dict[VaultPath, dict[str, tuple[
     found: dict[VaultPath, dict[str, tuple[VaultPath, ...]]] = {}
     for path, note in sorted(vault.notes.items()):
         for link in note.meta_links.get("up", ()):
-            to, slug = resolver.target_note(link, note), resolver.resolve(link, note).anchor
-            if to is not None and to.path != path and slug in {heading.slug for heading in to.headings}:
+            target = resolver.resolve(link, note)
+            to = vault.notes.get(target.path) if target.path else None
+            if to and to.path != path and target.anchor in {heading.slug for heading in to.headings}:
                 sections = found.setdefault(to.path, {})
-                sections[slug] = (*sections.get(slug, ()), path)
+                sections[target.anchor] = (*sections.get(target.anchor, ()), path)
     return found
 
 
