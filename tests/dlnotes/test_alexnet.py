@@ -9,6 +9,7 @@ from dlnotes.convnets.alexnet import WEIRD_TRICK, AlexNet, feature_size, local_r
 from dlnotes.cost import count_macs, count_parameters
 from dlnotes.trace import trace
 
+from .learning import assert_every_parameter_has_a_gradient, last_loss
 from .parity import assert_same_outputs, copy_in_order
 
 REFERENCE = {"num_classes": 10, "in_channels": 1, "groups": 1, "padding": 1, "lrn": False}
@@ -90,9 +91,7 @@ def test_gradients_reach_every_parameter(arguments):
     logits = model(torch.rand(8, 3, 63, 63))
     assert logits.shape == (8, 5)
     F.cross_entropy(logits, torch.arange(8) % 5).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_63_pixels_are_the_fewest():
@@ -106,9 +105,4 @@ def test_one_batch_can_be_overfitted():
     model = AlexNet(**TINY, dropout=0)
     x, labels = torch.rand(10, 3, 63, 63), torch.arange(10) % 5
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(120):
-        loss = F.cross_entropy(model(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.05
+    assert last_loss(model, optimizer, x, labels, steps=120) < 0.05

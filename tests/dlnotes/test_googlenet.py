@@ -17,6 +17,7 @@ from dlnotes.convnets.googlenet import (
 from dlnotes.cost import block_table, count_macs, count_parameters
 from dlnotes.diagram import inception as diagram
 
+from .learning import assert_every_parameter_has_a_gradient, last_loss
 from .parity import assert_same_outputs, copy_in_order
 
 REFERENCE = {"num_classes": 10, "in_channels": 1, "lrn": False, "ceil_mode": False, "dropout": 0}
@@ -93,9 +94,7 @@ def test_gradients_reach_every_parameter(arguments):
     logits = model(torch.rand(8, 3, 40, 40))
     assert logits.shape == (8, 5)
     F.cross_entropy(logits, torch.arange(8) % 5).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_each_branch_keeps_its_channels():
@@ -113,12 +112,7 @@ def test_one_batch_can_be_overfitted():
     model = GoogLeNet(5, lrn=False, batch_norm=True, dropout=0)
     x, labels = torch.rand(5, 3, 32, 32), torch.arange(5)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(7):
-        loss = F.cross_entropy(model(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.05
+    assert last_loss(model, optimizer, x, labels, steps=7) < 0.05
 
 
 def test_scratch_equals_the_module_and_so_do_the_gradients():

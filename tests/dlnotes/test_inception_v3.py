@@ -17,6 +17,7 @@ from dlnotes.convnets.inception_v3 import (
 )
 from dlnotes.cost import count_macs, count_parameters
 
+from .learning import assert_every_parameter_has_a_gradient
 from .parity import assert_same_outputs, copy_in_order
 
 # ours, torchvision's, arguments, side in the network, channels and side of the output, parameters
@@ -85,6 +86,4 @@ def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
     model = InceptionV3(5)
     F.cross_entropy(model(torch.rand(4, 3, 80, 80)), torch.arange(4)).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)

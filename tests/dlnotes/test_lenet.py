@@ -13,6 +13,8 @@ from dlnotes.convnets.lenet import LeNet, init_xavier, lenet_bn, lenet_scratch
 from dlnotes.convnets.lenet1998 import c3_parameters, c3_table, original_parameters
 from dlnotes.cost import count_macs, count_parameters
 
+from .learning import assert_every_parameter_has_a_gradient, last_loss
+
 
 @pytest.mark.parametrize(
     ("make", "parameters", "macs"), [(LeNet, 61_706, 416_520), (lenet_bn, 44_878, 281_640)]
@@ -56,9 +58,7 @@ def test_gradients_reach_every_parameter(make):
     torch.manual_seed(0)
     model = init_xavier(make())
     F.cross_entropy(model(torch.rand(16, 1, 28, 28)), torch.arange(16) % 10).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_initial_loss_is_that_of_guessing(fashion):
@@ -72,12 +72,7 @@ def test_one_batch_can_be_overfitted(fashion):
     model = init_xavier(LeNet(activation=nn.ReLU, pool=nn.MaxPool2d))
     images, labels = fashion.train[:64]
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(120):
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.01
+    assert last_loss(model, optimizer, images, labels, steps=120) < 0.01
 
 
 def test_xavier_keeps_biases_and_bounds_weights():

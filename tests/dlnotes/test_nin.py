@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from dlnotes.convnets.nin import BLOCKS_32, NiN, nin_block, nin_block_scratch
 from dlnotes.cost import block_table, count_macs, count_parameters
 
+from .learning import assert_every_parameter_has_a_gradient
+
 
 @pytest.mark.parametrize(
     ("arguments", "side", "parameters", "macs"),
@@ -88,9 +90,7 @@ def test_gradients_reach_every_parameter(arguments, side):
     torch.manual_seed(0)
     model = NiN(**arguments)
     F.cross_entropy(model(torch.rand(8, 1, side, side)), torch.arange(8)).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_a_dead_final_relu_stops_every_gradient():

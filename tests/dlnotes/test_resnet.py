@@ -21,6 +21,7 @@ from dlnotes.convnets.resnet import (
 from dlnotes.cost import block_table, count_macs, count_parameters
 from dlnotes.diagram import resnet as diagram
 
+from .learning import assert_every_parameter_has_a_gradient, last_loss
 from .parity import assert_same_outputs, copy_in_order
 
 
@@ -146,7 +147,7 @@ def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
     model = ResNet(BasicBlock, (1, 1, 1, 1), channels=(4, 8, 8, 8), num_classes=10)
     F.cross_entropy(model(torch.rand(8, 3, 64, 64)), torch.arange(8)).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_one_batch_can_be_overfitted(fashion):
@@ -156,12 +157,7 @@ def test_one_batch_can_be_overfitted(fashion):
     )
     images, labels = fashion.train[:32]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    for _ in range(30):
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.1
+    assert last_loss(model, optimizer, images, labels, steps=30) < 0.1
 
 
 def test_an_unknown_stem_is_an_error():

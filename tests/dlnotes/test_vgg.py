@@ -9,6 +9,7 @@ from torchvision import models
 from dlnotes.convnets.vgg import TABLE_1, VGG, block_scratch, thinner, vgg_block
 from dlnotes.cost import count_macs, count_parameters
 
+from .learning import assert_every_parameter_has_a_gradient, last_loss
 from .parity import assert_same_outputs, copy_in_order
 
 
@@ -104,9 +105,7 @@ def test_gradients_reach_every_parameter(batch_norm):
     logits = model(torch.rand(8, 3, 35, 35))
     assert logits.shape == (8, 5)
     F.cross_entropy(logits, torch.arange(8) % 5).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_every_parameter_has_a_gradient(model)
 
 
 def test_a_picture_too_small_to_halve_is_an_error():
@@ -124,9 +123,4 @@ def test_one_batch_can_be_overfitted():
     model = VGG(thinner(TABLE_1["A"], 8), 5, image_size=32, hidden=32, batch_norm=True, dropout=0)
     x, labels = torch.rand(10, 3, 32, 32), torch.arange(10) % 5
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(40):
-        loss = F.cross_entropy(model(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.05
+    assert last_loss(model, optimizer, x, labels, steps=40) < 0.05
