@@ -1,7 +1,11 @@
-"""Shared by the package's tests: the data, loaded once, and an environment without DLNOTES settings."""
+"""Shared by the package's tests: the data, loaded once; no DLNOTES settings; a stand-in for the network."""
+
+import io
+from collections.abc import Callable, Mapping
 
 import pytest
 
+from dlnotes.data import locate
 from dlnotes.data.fashion_mnist import FashionMNIST, load
 
 
@@ -14,3 +18,29 @@ def fashion() -> FashionMNIST:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DLNOTES_PROFILE", raising=False)
     monkeypatch.delenv("DLNOTES_DEVICE", raising=False)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, bytes]], list[str]]:
+    """Serve these contents by address and nothing else; what is asked for is kept in the list returned."""
+
+    def serve(contents: Mapping[str, bytes]) -> list[str]:
+        asked: list[str] = []
+
+        def urlopen(url: str, timeout: float) -> io.BytesIO:
+            if url not in contents:
+                raise OSError("no route to host")
+            asked.append(url)
+            return io.BytesIO(contents[url])
+
+        monkeypatch.setattr(locate.urllib.request, "urlopen", urlopen)
+        return asked
+
+    return serve
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, network: Callable[[Mapping[str, bytes]], list[str]]) -> None:
+    """No package is installed and nothing can be reached."""
+    monkeypatch.setattr(locate, "find_spec", lambda _: None)
+    network({})

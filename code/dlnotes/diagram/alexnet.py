@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from torch import Tensor
 
+from dlnotes.diagram.shapes import arrow, box
 from dlnotes.plot import bare, canvas, panels
 from dlnotes.style import BLUE, FAINT, INK, ORANGE, SIGNED, WIDTH
 
@@ -23,6 +22,7 @@ TOWERS = (
     ("全连接，丢弃", "2048", True),
     ("全连接，丢弃", "2048", True),
 )
+BOX, GAP = (2.22, 0.56), 0.28  # 方框的宽高，以及它的中心到上下边的距离
 
 
 def towers() -> Figure:
@@ -30,20 +30,20 @@ def towers() -> Figure:
     figure = canvas(5.6)
     axes = figure.add_subplot()
     columns = (0.0, 3.2)
-    _box(axes, 1.6, 0, "3×224×224", INK)
+    box(axes, (1.6, 0), BOX, "3×224×224", INK)
     for row, (operation, shape, crossing) in enumerate(TOWERS, start=1):
         axes.text(5.0, -row, operation, va="center", fontsize=9)
         color = ORANGE if crossing and row > 1 else FAINT
         for x in columns:
-            _box(axes, x, -row, shape, BLUE)
+            box(axes, (x, -row), BOX, shape, BLUE)
             sources = (1.6,) if row == 1 else columns if crossing else (x,)
             for source in sources:
-                _arrow(axes, source, 1 - row, x, -row, color)
+                arrow(axes, (source, 1 - row - GAP), (x, GAP - row), color)
     last = len(TOWERS) + 1
-    _box(axes, 1.6, -last, "1000 类", INK)
+    box(axes, (1.6, -last), BOX, "1000 类", INK)
     axes.text(5.0, -last, "全连接", va="center", fontsize=9)
     for x in columns:
-        _arrow(axes, x, 1 - last, 1.6, -last, ORANGE)
+        arrow(axes, (x, 1 - last - GAP), (1.6, GAP - last), ORANGE)
         axes.text(x, -0.2, f"GPU {1 + columns.index(x)}", ha="center", fontsize=9)
     axes.set(xlim=(-1.3, 8.0), ylim=(-last - 0.6, 0.6))
     axes.set_axis_off()
@@ -66,16 +66,3 @@ def filters(rows: Mapping[str, Tensor]) -> Figure:
         axes.set_title(name, fontsize=9)
         bare(axes)
     return figure
-
-
-def _box(axes: Axes, x: float, y: float, words: str, color: str) -> None:
-    box = FancyBboxPatch(
-        (x - 1.05, y - 0.22), 2.1, 0.44, boxstyle="round,pad=0.06", facecolor=(color, 0.12), edgecolor=color
-    )
-    axes.add_patch(box)
-    axes.text(x, y, words, ha="center", va="center", fontsize=9)
-
-
-def _arrow(axes: Axes, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
-    arrow = {"arrowstyle": "->", "color": color, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", (x1, y1 + 0.28), (x0, y0 - 0.28), arrowprops=arrow)

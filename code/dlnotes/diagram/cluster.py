@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from dlnotes.diagram.shapes import box
 from dlnotes.plot import canvas
 from dlnotes.style import BLUE, FAINT, INK, ORANGE
 
@@ -20,9 +21,9 @@ def cluster(machines: int = 2) -> Figure:
     for m in range(machines):
         _machine(axes, m * wide, m)
         _line(axes, (m * wide, 2.1), (center + (m - (machines - 1) / 2) * 0.8, 3.3), FAINT, 1.2)
-    _box(axes, center, 3.6, 2.6, "交换机", FAINT)
+    box(axes, (center, 3.6), (2.6, 0.6), "交换机", FAINT)
     _line(axes, (center, 3.9), (center, 4.6), FAINT, 1.2)
-    _box(axes, center, 4.9, 4.4, "分布式文件系统（样本）", FAINT)
+    box(axes, (center, 4.9), (4.4, 0.6), "分布式文件系统（样本）", FAINT)
     axes.text(center + 1.6, 3.0, "网络 1–10 GB/s", color=INK, fontsize=9, ha="left", va="center")
     axes.set_xlim(-2.5, (machines - 1) * wide + 2.5)
     axes.set_ylim(-1.75, 5.3)
@@ -41,25 +42,16 @@ def _machine(axes: Axes, x: float, number: int) -> None:
     )
     axes.add_patch(outline)
     axes.text(x - 2.25, 1.5, f"worker {number}", fontsize=9, va="center")
-    _box(axes, x, 1.5, 1.3, "CPU", FAINT)
+    box(axes, (x, 1.5), (1.3, 0.6), "CPU", FAINT)
     _line(axes, (x, 1.8), (x, 2.1), FAINT, 1.2)
     spots = [x + (k - (GPUS - 1) / 2) * 1.15 for k in range(GPUS)]
     for k, spot in enumerate(spots):
         _line(axes, (x, 1.2), (spot, -0.1), ORANGE, 1.8)
-        _box(axes, spot, -0.4, 0.95, "GPU", BLUE)
+        box(axes, (spot, -0.4), (0.95, 0.6), "GPU", BLUE)
         if k:
             _line(axes, (spots[k - 1] + 0.475, -0.4), (spot - 0.475, -0.4), BLUE, 4.5)
     axes.text(x + 1.0, 0.85, "PCIe 16", color=ORANGE, fontsize=9, va="center")
     axes.text(x, -1.1, "NVLink 每条 18 GB/s 起", color=BLUE, fontsize=9, ha="center", va="center")
-
-
-def _box(axes: Axes, x: float, y: float, width: float, label: str, color: str) -> None:
-    style = "round,pad=0,rounding_size=0.1"
-    corner = (x - width / 2, y - 0.3)
-    axes.add_patch(
-        FancyBboxPatch(corner, width, 0.6, boxstyle=style, facecolor=(color, 0.16), edgecolor=color)
-    )
-    axes.text(x, y, label, ha="center", va="center", fontsize=9)
 
 
 def _line(axes: Axes, a: tuple[float, float], b: tuple[float, float], color: str, width: float) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from string import ascii_uppercase
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
+from dlnotes.diagram.shapes import arrow, box
 from dlnotes.hardware.roofline import Roofline
 from dlnotes.plot import canvas, panels
 from dlnotes.style import BLUE, FAINT, INK, ORANGE
@@ -31,17 +30,17 @@ def machine() -> Figure:
             width = 2.2 + 2.0 * i / (len(levels) - 1)
             y = 5.4 - gap * (i + 1) + 0.2
             label = f"{name}  {latency}".strip()
-            _box(axes, center - width / 2, y, width, gap - 0.35, label, color)
+            box(axes, (center, y + (gap - 0.35) / 2), (width, gap - 0.35), label, color)
             if i:
-                _arrow(axes, (center, y + gap - 0.35), (center, y + gap))
-    _arrow(axes, (4.4, 0.9), (5.6, 0.9))
+                arrow(axes, (center, y + gap - 0.35), (center, y + gap), both=True)
+    arrow(axes, (4.4, 0.9), (5.6, 0.9), both=True)
     axes.text(5.0, 1.75, "PCIe", ha="center", fontsize=9)
     axes.text(5.0, 1.35, "1 MB", ha="center", fontsize=8)
     axes.text(5.0, 0.35, "80 μs", ha="center", fontsize=8)
-    _box(axes, 0.2, -1.3, 4.2, 0.75, "SSD  读 1 MB 208 μs", FAINT)
-    _box(axes, 5.6, -1.3, 4.2, 0.75, "另一块 GPU", FAINT)
-    _arrow(axes, (2.3, -0.55), (2.3, 0.6))
-    _arrow(axes, (7.7, -0.55), (7.7, 0.6))
+    box(axes, (2.3, -0.925), (4.2, 0.75), "SSD  读 1 MB 208 μs", FAINT)
+    box(axes, (7.7, -0.925), (4.2, 0.75), "另一块 GPU", FAINT)
+    arrow(axes, (2.3, -0.55), (2.3, 0.6), both=True)
+    arrow(axes, (7.7, -0.55), (7.7, 0.6), both=True)
     axes.text(7.85, -0.2, "NVLink  1 MB 30 μs", fontsize=8, va="center")
     return figure
 
@@ -73,16 +72,3 @@ def roofline(
     axes.set(xscale="log", yscale="log", xlabel="算术强度（FLOP / 字节）", ylabel="GFLOP/s")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
-
-
-def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, color: str) -> None:
-    style = "round,pad=0,rounding_size=0.12"
-    axes.add_patch(
-        FancyBboxPatch((x, y), width, height, boxstyle=style, facecolor=(color, 0.15), edgecolor=color)
-    )
-    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=9)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    arrow = {"arrowstyle": "<->", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
-    axes.annotate("", end, start, arrowprops=arrow)

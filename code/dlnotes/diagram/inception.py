@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
+from dlnotes.diagram.shapes import arrow, box
 from dlnotes.plot import canvas
-from dlnotes.style import BLUE, FAINT, INK, ORANGE
+from dlnotes.style import BLUE, FAINT, ORANGE
 
 STEP = 1.0  # 相邻两层的间距
 ROW = 0.52  # 一层占几英寸
@@ -36,29 +36,16 @@ def paths(*blocks: Block) -> Figure:
 
 def _block(axes: Axes, block: Block, rows: int) -> None:
     wide, bottom = len(block.columns), -(rows + 1) * STEP
-    _box(axes, (wide - 1) / 2, 0, wide - 0.12, block.source, ORANGE)
-    _box(axes, (wide - 1) / 2, bottom, wide - 0.12, block.result, ORANGE)
+    box(axes, ((wide - 1) / 2, 0), (wide - 0.12, 0.6), block.source, ORANGE)
+    box(axes, ((wide - 1) / 2, bottom), (wide - 0.12, 0.6), block.result, ORANGE)
     for x, layers in enumerate(block.columns):
         y = -0.3
         for k, label in enumerate(layers):
             middle = bottom * (k + 1) / (len(layers) + 1)
-            _arrow(axes, (x, y), (x, middle + 0.34))
-            _box(axes, x, middle, 0.9, label, FAINT if "池化" in label else BLUE, 0.68)
+            arrow(axes, (x, y), (x, middle + 0.34))
+            box(axes, (x, middle), (0.9, 0.68), label, FAINT if "池化" in label else BLUE)
             y = middle - 0.34
-        _arrow(axes, (x, y), (x, bottom + 0.3))
+        arrow(axes, (x, y), (x, bottom + 0.3))
     axes.set_xlim(-0.5, wide - 0.5)
     axes.set_ylim(bottom - 0.4, 0.4)
     axes.set_axis_off()
-
-
-def _box(axes: Axes, x: float, y: float, width: float, label: str, color: str, height: float = 0.6) -> None:
-    corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=0.06"
-    axes.add_patch(
-        FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=(color, 0.16), edgecolor=color)
-    )
-    axes.text(x, y, label, ha="center", va="center", fontsize=9, linespacing=1.15)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    style = {"arrowstyle": "->", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1}
-    axes.annotate("", end, start, arrowprops=style)

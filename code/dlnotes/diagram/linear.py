@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from dlnotes.diagram.shapes import arrow
 from dlnotes.plot import canvas, panels
 from dlnotes.style import BLUE, COLORS, FAINT, INK, MARKERS, ORANGE, WIDTH
 
@@ -27,12 +28,12 @@ def sum_axes(matrix: Tensor) -> Figure:
     _grid(axes, matrix.sum(1, keepdim=True), C + 1.2, 0, ORANGE)
     _grid(axes, matrix.sum(0, keepdim=True), 0, R + 0.8, BLUE)
     _grid(axes, matrix.sum().view(1, 1), C + 1.2, R + 0.8, FAINT)
-    _arrow(axes, (-0.5, 0.1), (-0.5, R - 0.1))
+    arrow(axes, (-0.5, 0.1), (-0.5, R - 0.1))
     axes.text(-0.7, R / 2, "轴 0", ha="right", va="center")
-    _arrow(axes, (0.1, -0.35), (C - 0.1, -0.35))
+    arrow(axes, (0.1, -0.35), (C - 0.1, -0.35))
     axes.text(C / 2, -0.5, "轴 1", ha="center", va="bottom")
-    _arrow(axes, (C + 0.2, R / 2), (C + 1.0, R / 2), ORANGE)
-    _arrow(axes, (C / 2, R + 0.1), (C / 2, R + 0.7), BLUE)
+    arrow(axes, (C + 0.2, R / 2), (C + 1.0, R / 2), ORANGE)
+    arrow(axes, (C / 2, R + 0.1), (C / 2, R + 0.7), BLUE)
     axes.text(
         C + 2.4,
         R / 2,
@@ -136,8 +137,3 @@ def _grid(axes: Axes, values: Tensor, left: float, top: float, color: str, *, da
             )
         )
         axes.text(left + j + 0.5, top + i + 0.5, f"{int(value)}", ha="center", va="center", color=color)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK) -> None:
-    arrow = {"arrowstyle": "->", "color": color, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, start, arrowprops=arrow)

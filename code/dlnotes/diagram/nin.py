@@ -4,10 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from dlnotes.diagram.shapes import Point, arrow
 from dlnotes.plot import canvas
-from dlnotes.style import BLUE, FAINT, INK, ORANGE
-
-Point = tuple[float, float]
+from dlnotes.style import BLUE, FAINT, ORANGE
 
 
 def mlpconv(units: int = 4) -> Figure:
@@ -49,13 +48,13 @@ def endings() -> Figure:
         )
         axes.text(x + 0.25, 4.6, label, ha="center", va="center", fontsize=9)
     for (a, *_), (b, *_), label in zip(tops, tops[1:], ("fc6", "fc7", "fc8"), strict=False):
-        _arrow(axes, (a + 0.8, 6.9), (b - 0.3, 6.9), label)
-    _arrow(axes, (3.9, 6.9), (5.3, 6.9))
+        _step(axes, (a + 0.8, 6.9), (b - 0.3, 6.9), label)
+    arrow(axes, (3.9, 6.9), (5.3, 6.9))
     _maps(axes, (0.0, 0.2), 4, BLUE)
-    _arrow(axes, (3.9, 1.9), (8.3, 1.9), "NiN 块")
+    _step(axes, (3.9, 1.9), (8.3, 1.9), "NiN 块")
     _maps(axes, (8.6, 0.2), 4, ORANGE)
     axes.text(10.3, -0.5, "10 张，每类一张", ha="center", va="center", fontsize=9)
-    _arrow(axes, (12.5, 1.9), (16.7, 1.9), "各取平均")
+    _step(axes, (12.5, 1.9), (16.7, 1.9), "各取平均")
     axes.add_patch(Rectangle((17.0, 1.35), 0.5, 1.1, facecolor=(ORANGE, 0.35), edgecolor=ORANGE))
     axes.text(17.25, -0.5, "10", ha="center", va="center", fontsize=9)
     axes.text(1.9, 4.6, "特征图", ha="center", va="center", fontsize=9)
@@ -86,6 +85,6 @@ def _maps(axes: Axes, corner: Point, count: int, color: str) -> None:
         axes.add_patch(Rectangle(place, 2.2, 2.2, facecolor=(color, 0.2), edgecolor=color, linewidth=0.9))
 
 
-def _arrow(axes: Axes, start: Point, end: Point, label: str = "") -> None:
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 0, "shrinkB": 0})
+def _step(axes: Axes, start: Point, end: Point, label: str) -> None:
+    arrow(axes, start, end)
     axes.text((start[0] + end[0]) / 2, start[1] + 0.25, label, ha="center", va="bottom", fontsize=9)

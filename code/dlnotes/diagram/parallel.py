@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
+from dlnotes.diagram.shapes import arrow, box
 from dlnotes.parallel.pipeline import Slot
 from dlnotes.plot import canvas, panels
-from dlnotes.style import BLUE, FAINT, INK, ORANGE
+from dlnotes.style import BLUE, FAINT, ORANGE
 
 LAYERS = 4
 
@@ -19,7 +20,7 @@ def kinds() -> Figure:
     drawings = (("数据并行", _data), ("模型并行：层间", _between), ("模型并行：层内", _within))
     for axes, (title, draw) in zip(figure.subplots(1, 3), drawings, strict=True):
         for k in range(2):
-            _box(axes, 1.3 * k, 0, 1.1, 4.6, FAINT, 0.06)
+            box(axes, (1.3 * k + 0.55, 2.3), (1.1, 4.6), color=FAINT, opacity=0.06)
             axes.text(1.3 * k + 0.55, -0.1, f"卡 {k}", ha="center", va="top", fontsize=9)
         draw(axes)
         axes.set(xlim=(-0.1, 2.5), ylim=(-0.55, 6.4), title=title)
@@ -55,46 +56,34 @@ def _data(axes: Axes) -> None:
         for n in range(LAYERS):
             _layer(axes, 1.3 * k + 0.1, n, 0.9, f"层 {n + 1}")
         _batch(axes, 1.3 * k + 0.1, 0.9, "半批")
-        _arrow(axes, (1.3 * k + 0.55, 5.3), (1.3 * k + 0.55, 4.65))
-    _arrow(axes, (0.95, 2.3), (1.45, 2.3), both=True)
+        arrow(axes, (1.3 * k + 0.55, 5.3), (1.3 * k + 0.55, 4.65))
+    arrow(axes, (0.95, 2.3), (1.45, 2.3), both=True)
 
 
 def _between(axes: Axes) -> None:
     for n in range(LAYERS):
         _layer(axes, 0.1 + 1.3 * (n >= LAYERS // 2), n % 2 + 1, 0.9, f"层 {n + 1}")
     _batch(axes, 0.1, 0.9, "整批")
-    _arrow(axes, (0.55, 5.3), (0.55, 4.65))
-    _arrow(axes, (0.95, 2.0), (1.45, 2.6))
+    arrow(axes, (0.55, 5.3), (0.55, 4.65))
+    arrow(axes, (0.95, 2.0), (1.45, 2.6))
 
 
 def _within(axes: Axes) -> None:
     for k in range(2):
         for n in range(LAYERS):
             _layer(axes, 1.3 * k + (0.35 if k == 0 else 0.1), n, 0.65, "左半" if k == 0 else "右半")
-        _arrow(axes, (1.3 * k + 0.55, 5.3), (1.3 * k + 0.55, 4.65))
+        arrow(axes, (1.3 * k + 0.55, 5.3), (1.3 * k + 0.55, 4.65))
     for n in range(LAYERS):
-        _arrow(axes, (1.0, 3.85 - 1.07 * n), (1.4, 3.85 - 1.07 * n), both=True)
+        arrow(axes, (1.0, 3.85 - 1.07 * n), (1.4, 3.85 - 1.07 * n), both=True)
     _batch(axes, 0.1, 2.2, "整批")
 
 
 def _layer(axes: Axes, x: float, n: int, width: float, label: str) -> None:
     y = 4.6 - 1.07 * (n + 1)
-    _box(axes, x, y, width, 0.8, BLUE, 0.25)
+    box(axes, (x + width / 2, y + 0.8 / 2), (width, 0.8), color=BLUE, opacity=0.25)
     axes.text(x + width / 2, y + 0.4, label, ha="center", va="center", fontsize=8)
 
 
 def _batch(axes: Axes, x: float, width: float, label: str) -> None:
-    _box(axes, x, 5.3, width, 0.75, ORANGE, 0.25)
+    box(axes, (x + width / 2, 5.3 + 0.75 / 2), (width, 0.75), color=ORANGE, opacity=0.25)
     axes.text(x + width / 2, 5.68, label, ha="center", va="center", fontsize=8)
-
-
-def _box(axes: Axes, x: float, y: float, width: float, height: float, color: str, alpha: float) -> None:
-    style = "round,pad=0,rounding_size=0.08"
-    axes.add_patch(
-        FancyBboxPatch((x, y), width, height, boxstyle=style, facecolor=(color, alpha), edgecolor=color)
-    )
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], both: bool = False) -> None:
-    style = {"arrowstyle": "<->" if both else "->", "color": INK, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, start, arrowprops=style)

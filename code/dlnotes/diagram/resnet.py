@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Ellipse, FancyBboxPatch
+from matplotlib.patches import Circle, Ellipse
 
+from dlnotes.diagram.shapes import arrow, box
 from dlnotes.plot import canvas
-from dlnotes.style import BLUE, FAINT, INK, ORANGE
+from dlnotes.style import BLUE, FAINT, ORANGE
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ def _flow(axes: Axes, x: float, flow: Flow, step: float, rows: int) -> None:
     for k, label in enumerate(flow.branch):
         half = 0.41 if "\n" in label else 0.3
         middle = -(k + 0.5) * gap
-        _arrow(axes, (branch, y), (branch, middle + half))
-        _box(axes, branch, middle, 2.1, label, BLUE if "×" in label else FAINT, 2 * half)
+        arrow(axes, (branch, y), (branch, middle + half))
+        box(axes, (branch, middle), (2.1, 2 * half), label, BLUE if "×" in label else FAINT)
         y = middle - half
-    _arrow(axes, (branch, y), (branch, plus + 0.22))
+    arrow(axes, (branch, y), (branch, plus + 0.22))
     axes.add_patch(Circle((branch, plus), 0.22, facecolor="none", edgecolor=ORANGE, linewidth=1.5))
     axes.text(branch, plus, "+", ha="center", va="center_baseline", color=ORANGE)
     # 捷径在它的方框处断开：图的底是透明的，线不能从字下面穿过。
@@ -92,27 +93,14 @@ def _flow(axes: Axes, x: float, flow: Flow, step: float, rows: int) -> None:
         ((side, middle - half), (side, plus), (branch + 0.3, plus)),
     ):
         axes.plot(*zip(*path, strict=True), color=ORANGE, linewidth=1.6, solid_joinstyle="round")
-    _arrow(axes, (branch + 0.4, plus), (branch + 0.22, plus), ORANGE)
+    arrow(axes, (branch + 0.4, plus), (branch + 0.22, plus), ORANGE)
     if flow.shortcut:
-        _box(axes, side, middle, 1.0, flow.shortcut, ORANGE, 2 * half)
+        box(axes, (side, middle), (1.0, 2 * half), flow.shortcut, ORANGE)
     else:
         axes.text(side + 0.12, middle, "恒\n等", va="center", color=ORANGE, fontsize=9)
     end = plus - 0.22
     if flow.after:
-        _arrow(axes, (branch, end), (branch, end - 0.35))
-        _box(axes, branch, end - 0.65, 2.1, flow.after, FAINT, 0.6)
+        arrow(axes, (branch, end), (branch, end - 0.35))
+        box(axes, (branch, end - 0.65), (2.1, 0.6), flow.after, FAINT)
         end -= 0.95
-    _arrow(axes, (branch, end), (branch, end - 0.45))
-
-
-def _box(axes: Axes, x: float, y: float, width: float, label: str, color: str, height: float) -> None:
-    corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=0.12"
-    axes.add_patch(
-        FancyBboxPatch(corner, width, height, boxstyle=style, facecolor=(color, 0.16), edgecolor=color)
-    )
-    axes.text(x, y, label, ha="center", va="center", fontsize=9, linespacing=1.1)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK) -> None:
-    style = {"arrowstyle": "->", "color": color, "shrinkA": 0, "shrinkB": 0, "linewidth": 1}
-    axes.annotate("", end, start, arrowprops=style)
+    arrow(axes, (branch, end), (branch, end - 0.45))

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
+from dlnotes.diagram.shapes import box
 from dlnotes.plot import bare, canvas, panels
 from dlnotes.style import BLUE, FAINT, HEAT, ORANGE
 
@@ -89,10 +89,7 @@ def _height(column: Sequence[tuple[str, str]]) -> float:
 
 
 def _layer(axes: Axes, x: float, y: float, label: str, color: str) -> float:
-    style = "round,pad=0,rounding_size=0.06"
-    box = FancyBboxPatch((x - 0.42, y), 0.84, 0.8, boxstyle=style, facecolor=(color, 0.18), edgecolor=color)
-    axes.add_patch(box)
-    axes.text(x, y + 0.4, label, ha="center", va="center", fontsize=9)
+    box(axes, (x, y + 0.4), (0.84, 0.8), label, color, rounding=0.06)
     return 1.0
 
 

