@@ -52,6 +52,7 @@ from vaultsite.model import Note, Problem, VaultError, VaultPath  # noqa: E402
 from vaultsite.pages import Look, Pages  # noqa: E402
 from vaultsite.sources import source_html, source_page  # noqa: E402
 from vaultsite.stamp import stamp_of  # noqa: E402
+from vaultsite.svg import embedded_pictures  # noqa: E402
 from vaultsite.wiki import WikiPage, listing  # noqa: E402
 from vaultsite.workspace import (  # noqa: E402
     Draft,
@@ -820,13 +821,14 @@ def _add_cards(files: Files, config: MkDocsConfig) -> dict[VaultPath | None, str
 
 
 def _figures(workspace: Workspace) -> Iterator[tuple[str, bytes]]:
-    """Yield every picture of the outputs that is no SVG, with its address."""
+    """Yield every picture of the outputs that is no SVG, and those inside one, with their addresses."""
     for note in workspace.vault.notes.values():
         for outputs in outputs_of(workspace, note) if note.cells else ():
             for output in outputs or ():
-                for mime, data in output.data.items():
-                    if mime in BINARY:
-                        yield _figure_uri(mime, data), base64.b64decode(data)
+                pictures = [(mime, data) for mime, data in output.data.items() if mime in BINARY]
+                pictures += embedded_pictures(output.data.get("image/svg+xml", ""))
+                for mime, data in pictures:
+                    yield _figure_uri(mime, data), base64.b64decode(data)
 
 
 def _figure_uri(mime: str, data: str) -> str:

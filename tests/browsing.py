@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "site"
 FOLDER = "Inbox/study/人工智能/机器学习/深度学习/李沐学深度学习/"
 LENET = f"{FOLDER}23 经典卷积神经网络 LeNet/"
+LONGEST = "the longest note"
+"""Stands for whichever note's page weighs most; `Visit.open` looks which one that is."""
 
 
 class Visit:
@@ -29,6 +32,7 @@ class Visit:
 
     def open(self, path: str = "") -> Page:
         """Go to a page of the site, its path written as in the vault."""
+        path = longest_note() if path == LONGEST else path
         self.page.goto(self.site_url + quote(path), wait_until="load")
         return self.page
 
@@ -40,3 +44,10 @@ class Visit:
     def _request(self, request: Any) -> None:
         if not request.url.startswith((self.site_url, "data:", "blob:")):
             self.outside.append(request.url)
+
+
+@cache
+def longest_note() -> str:
+    """Return the path of the page in the notes' folder whose HTML is largest."""
+    pages = (SITE / FOLDER).glob("*/index.html")
+    return f"{max(pages, key=lambda page: page.stat().st_size).parent.relative_to(SITE).as_posix()}/"

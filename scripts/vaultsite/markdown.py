@@ -413,7 +413,7 @@ def output_html(output: Output, prefix: str, label: str, around: Surroundings) -
         return f'<pre class="out-{output.kind}">{html.escape(output.data["text/plain"])}</pre>'
     data = output.data
     if "image/svg+xml" in data:
-        figure = inline_svg(data["image/svg+xml"], prefix, label)
+        figure = inline_svg(data["image/svg+xml"], prefix, label, around.figure_url)
         return f'<div class="out-figure" data-search-exclude>{figure}</div>'
     if "text/html" in data:
         # pandas sends a style sheet with every table; it would style the whole page

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable, Iterator
 
 INK = "#1f2328"
 """The colour that figures use for text and axes; on the page it becomes the page's own text colour."""
 
 ROOT = re.compile(r"<svg\b[^>]*>", re.DOTALL)
+EMBEDDED = re.compile(r'(href=")data:(image/(?:png|jpeg|webp));base64,([^"]*)')
+SMALL = 2_000
+"""Characters up to which a picture inside a figure stays in the page: asking for it would cost as much."""
 
 
-def inline_svg(svg: str, prefix: str, label: str) -> str:
+def embedded_pictures(svg: str) -> Iterator[tuple[str, str]]:
+    """Yield the pictures inside *svg* that get a file of their own: media type and data in base64."""
+    for _, mime, data in EMBEDDED.findall(svg):
+        if len(data) > SMALL:
+            yield mime, "".join(data.split())
+
+
+def inline_svg(svg: str, prefix: str, label: str, picture_url: Callable[[str, str], str]) -> str:
     """Return *svg* without prolog and document-wide style, its ids unique to *prefix*, its ink the page's.
 
-    Ids that nothing refers to are dropped. *label* is what a screen reader says.
+    Ids that nothing refers to are dropped. *label* is what a screen reader says. *picture_url* gives the
+    address of a picture that `embedded_pictures` yields.
     """
     svg = svg[svg.index("<svg") :] if "<svg" in svg else svg
     # A <style> inside an inline SVG styles the whole page; matplotlib's holds two properties of all strokes.
@@ -26,7 +38,15 @@ def inline_svg(svg: str, prefix: str, label: str) -> str:
     svg = re.sub(r'\s+id="([^"]*)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", svg)
     svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: f"{m[1]}{prefix}-{m[2]}", svg)
     svg = re.sub(re.escape(INK), "currentColor", svg, flags=re.IGNORECASE)
+    svg = EMBEDDED.sub(lambda m: _picture(m, picture_url), svg)
     return ROOT.sub(lambda m: _root(m[0], label), svg, count=1).strip()
+
+
+def _picture(found: re.Match[str], picture_url: Callable[[str, str], str]) -> str:
+    attribute, mime, data = found.groups()
+    if len(data) <= SMALL:
+        return found[0]
+    return attribute + html.escape(picture_url(mime, "".join(data.split())), quote=True)
 
 
 def _root(tag: str, label: str) -> str:

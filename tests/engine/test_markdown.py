@@ -16,7 +16,7 @@ from rendering import render, surroundings, vault_with
 from vaultsite.expand import PlainWriter, expand
 from vaultsite.markdown import output_html
 from vaultsite.model import Output, VaultPath
-from vaultsite.svg import inline_svg
+from vaultsite.svg import SMALL, embedded_pictures, inline_svg
 from vaultsite.syntax import parse
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "markdown"
@@ -104,13 +104,24 @@ def test_an_inlined_figure_follows_the_page_and_touches_nothing_outside_itself()
         '<defs><style type="text/css">*{stroke-linejoin: round}</style></defs>'
         '<g id="unused"><path style="stroke: #1F2328" clip-path="url(#p1)"/></g><clipPath id="p1"/></svg>'
     )
-    shown = inline_svg(svg, "c3-0", "损失")
+    shown = inline_svg(svg, "c3-0", "损失", lambda *_: "")
     assert "<style" not in shown
     assert "unused" not in shown
     assert 'stroke: currentColor" clip-path="url(#c3-0-p1)"' in shown
     assert 'id="c3-0-p1"' in shown
     assert 'width="96"' in shown
     assert 'aria-label="损失"' in shown
+
+
+def test_a_photograph_in_a_figure_gets_a_file_and_a_small_picture_stays() -> None:
+    photo, dot = "A" * SMALL + "\nBBBB", "CCCC"
+    svg = "<svg>" + "".join(
+        f'<image xlink:href="data:image/png;base64,{data}" width="9"/>' for data in (photo, dot)
+    )
+    shown = inline_svg(svg + "</svg>", "c1-0", "", lambda mime, data: f"{mime}/{len(data)}?a&b")
+    assert f'<image xlink:href="image/png/{SMALL + 4}?a&amp;b" width="9"/>' in shown
+    assert 'xlink:href="data:image/png;base64,CCCC"' in shown
+    assert list(embedded_pictures(svg)) == [("image/png", "A" * SMALL + "BBBB")]
 
 
 PIECES = [
