@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-KINDS = ("note", "content", "mentions", "search", "prints", "card")
+KINDS = ("note", "content", "mentions", "search", "prints", "tests", "card")
 
 
 def cache_folder(root: Path, vault: Path) -> Path:

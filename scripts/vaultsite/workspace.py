@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache as cache_result
 from functools import cached_property
 from pathlib import Path
@@ -179,9 +179,7 @@ def open_workspace(
     if before and symbols == {Symbol(s) for s in before.snippets}:
         tests: Mapping[Symbol, tuple[TestRef, ...]] = {Symbol(s): refs for s, refs in before.tests.items()}
     else:
-        tests = (
-            tests_reaching(settings.tests, codebase, symbols) if settings.tests.is_dir() and symbols else {}
-        )
+        tests = known.tests(settings.tests, codebase, symbols) if settings.tests.is_dir() and symbols else {}
     return Workspace(
         settings,
         vault,
@@ -210,7 +208,7 @@ def find_home(vault: Vault, settings: Settings) -> VaultPath | None:
 
 
 class _Known:
-    """What cells mean, kept by the content of their note, of all code and of the engine that reads it."""
+    """What cells mean and tests reach, kept by the content of all that is read and of what reads it."""
 
     def __init__(self, cache: Cache | None, code: Path) -> None:
         self._cache = cache
@@ -229,9 +227,24 @@ class _Known:
         self._cache.put("prints", key, json.dumps(table, ensure_ascii=False).encode())
         return prints
 
+    def tests(
+        self, root: Path, codebase: CodeBase, symbols: Collection[Symbol]
+    ) -> Mapping[Symbol, tuple[TestRef, ...]]:
+        if self._cache is None:
+            return tests_reaching(root, codebase, symbols)
+        made_of = [str(root), digest_of_code(root), self._code, _engine(), *sorted(symbols)]
+        key = hashlib.sha256("\0".join(made_of).encode()).hexdigest()
+        if (kept := self._cache.get("tests", key)) is not None:
+            table = json.loads(kept)
+            return {Symbol(symbol): tuple(TestRef(*ref) for ref in refs) for symbol, refs in table.items()}
+        found = tests_reaching(root, codebase, symbols)
+        table = {symbol: [astuple(ref) for ref in refs] for symbol, refs in found.items()}
+        self._cache.put("tests", key, json.dumps(table, ensure_ascii=False).encode())
+        return found
+
 
 def digest_of_code(code: Path) -> str:
-    """Return a hash of every file below the code root, data too: any may change what cells mean."""
+    """Return a hash of every file below *code*, data too: any may change what cells mean or tests reach."""
     digest = hashlib.sha256()
     for path in sorted(code.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -244,7 +257,7 @@ def digest_of_code(code: Path) -> str:
 def _engine() -> str:
     """The hash of what reads cells: these files."""
     here = Path(__file__).parent
-    files = [here / name for name in ("workspace.py", "syntax.py", "reader.py")]
+    files = [here / name for name in ("workspace.py", "embed.py", "syntax.py", "reader.py")]
     files += sorted((here / "fingerprint").glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

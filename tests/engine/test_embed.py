@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from vaultsite import embed
+from vaultsite import embed, workspace
+from vaultsite.cache import Cache
 from vaultsite.embed import TestRef, snippet
 from vaultsite.fingerprint import CodeBase, UnknownSymbol
 from vaultsite.model import Symbol
+from vaultsite.workspace import Settings, open_workspace
 
 LENET = '''
 """LeNet."""
@@ -242,3 +245,28 @@ def test_reading_tests_leaves_the_code_base_as_it_was(code: CodeBase, tmp_path: 
     write(tmp_path / "tests" / "dlnotes", TESTS)
     embed.tests_reaching(tmp_path / "tests" / "dlnotes", code, [Symbol("dlnotes:Net")])
     assert (code.symbols(), code.hash(Symbol("dlnotes:Net"))) == before
+
+
+def test_the_tests_of_a_symbol_are_kept_until_code_or_tests_change(
+    code: CodeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "tests" / "dlnotes", TESTS)
+    write(tmp_path / "docs", {"A.md": '```python embed="dlnotes.nets.lenet:build"\n```\n'})
+    settings = Settings(tmp_path, tmp_path / "docs", code.root, tmp_path / "tests" / "dlnotes")
+    cache = Cache(tmp_path / "cache")
+    read = Mock(wraps=embed.tests_reaching)
+    monkeypatch.setattr(workspace, "tests_reaching", read)
+
+    def names() -> set[str]:
+        return {ref.name for ref in open_workspace(settings, cache).tests["dlnotes.nets.lenet:build"]}
+
+    assert names() == names() == {"test_by_a_helper", "test_async"}
+    assert read.call_count == 1
+    write(
+        settings.tests, {"test_more.py": "from dlnotes.nets.lenet import build\ndef test_new(): build(1)\n"}
+    )
+    assert names() == {"test_by_a_helper", "test_async", "test_new"}
+    lenet = code.root / "dlnotes" / "nets" / "lenet.py"
+    lenet.write_text(lenet.read_text(encoding="utf-8") + "\nMORE = 1\n", encoding="utf-8")
+    assert len(names()) == 3
+    assert read.call_count == 3
