@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from dlnotes.diagram.shapes import arrow, box
 from dlnotes.plot import canvas
-from dlnotes.style import BLUE, FAINT, INK, ORANGE
+from dlnotes.style import BLUE, FAINT, ORANGE
 
 # 名字、例子、哪几步有输入、哪几步有输出。
 SHAPES = (
@@ -21,24 +21,23 @@ def unrolled(text: str = "hell", following: str = "ello") -> Figure:
     figure = canvas(2.5)
     axes = figure.subplots()
     box(axes, (0, 1.5), (0.9, 0.7), "h", BLUE)
-    axes.annotate(
-        "",
-        (-0.2, 1.87),
-        (0.2, 1.87),
-        arrowprops={"arrowstyle": "->", "color": BLUE, "connectionstyle": "arc3,rad=1.6"},
-    )
-    axes.text(0, 2.62, "$W_{hh}$", ha="center", va="center", fontsize=9)
-    _in_out(axes, 0, "x", "o", labels=True)
-    axes.text(1.05, 1.5, "=", ha="center", va="center", fontsize=16)
-    arrow(axes, (1.5, 1.5), (2.05, 1.5), BLUE)
-    axes.text(1.48, 1.5, "$h_0$", ha="right", va="center", fontsize=9)
+    loop = {"arrowstyle": "->", "color": BLUE, "connectionstyle": "arc3,rad=-1.8"}
+    axes.annotate("", (0.45, 1.28), (0.45, 1.72), arrowprops=loop)
+    axes.text(1.06, 1.5, "$W_{hh}$", ha="left", va="center", fontsize=9)
+    _in_out(axes, 0, "x", "o")
+    axes.text(-0.12, 0.78, "$W_{xh}$", ha="right", va="center", fontsize=9)
+    axes.text(-0.12, 2.25, "$W_{hq}$", ha="right", va="center", fontsize=9)
+    axes.text(1.95, 1.5, "=", ha="center", va="center", fontsize=16)
+    axes.text(2.5, 1.5, "$h_0$", ha="right", va="center", fontsize=9)
+    arrow(axes, (2.55, 1.5), (3.0, 1.5), BLUE)
+    first = 3.45
     for t, (now, later) in enumerate(zip(text, following, strict=True), start=1):
-        x = 2.5 + 1.55 * (t - 1)
+        x = first + 1.55 * (t - 1)
         box(axes, (x, 1.5), (0.9, 0.7), f"$h_{t}$", BLUE)
         _in_out(axes, x, now, later)
         if t < len(text):
             arrow(axes, (x + 0.45, 1.5), (x + 1.1, 1.5), BLUE)
-    axes.set(xlim=(-0.75, 2.5 + 1.55 * (len(text) - 1) + 0.6), ylim=(-0.3, 3.3))
+    axes.set(xlim=(-0.85, first + 1.55 * (len(text) - 1) + 0.55), ylim=(-0.3, 3.3))
     axes.set_axis_off()
     return figure
 
@@ -63,11 +62,8 @@ def applications() -> Figure:
     return figure
 
 
-def _in_out(axes: Axes, x: float, below: str, above: str, *, labels: bool = False) -> None:
+def _in_out(axes: Axes, x: float, below: str, above: str) -> None:
     box(axes, (x, 0.15), (0.7, 0.55), below, ORANGE)
-    box(axes, (x, 2.95) if not labels else (x, 3.02), (0.7, 0.5), above, FAINT)
+    box(axes, (x, 2.95), (0.7, 0.5), above, FAINT)
     arrow(axes, (x, 0.45), (x, 1.12))
-    if labels:
-        axes.text(x - 0.12, 0.78, "$W_{xh}$", ha="right", va="center", fontsize=9)
-        return
-    arrow(axes, (x, 1.88), (x, 2.66), INK)
+    arrow(axes, (x, 1.88), (x, 2.66))
