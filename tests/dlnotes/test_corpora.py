@@ -1,5 +1,6 @@
 """The texts: plays, poems and sentence pairs; what they hold, and what happens where they are missing."""
 
+import hashlib
 import json
 import tarfile
 
@@ -107,6 +108,18 @@ def test_npm_brings_the_poems_where_the_cache_has_none(tmp_path, monkeypatch, of
         poems.load(root=tmp_path)
     assert asked == [["npm", "pack", "chinese-poetry@2.0.1"]]
     assert [path.suffix for path in (tmp_path / "poems").iterdir()] == [".json"]
+
+
+def test_without_npm_the_files_are_downloaded(tmp_path, monkeypatch, network):
+    contents = {f"poet.{n}.json": f"[{n}]".encode() for n in range(2)}
+    monkeypatch.setattr(
+        poems, "FILES", {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
+    )
+    monkeypatch.setattr(poems.shutil, "which", lambda _: None)
+    asked = network({poems.URL + name: text for name, text in contents.items()})
+    assert poems.find(tmp_path) == tmp_path / "poems"
+    assert len(asked) == 2
+    assert all(url.isascii() for url in asked)
 
 
 def test_the_real_poems_are_quatrains_without_repeats():

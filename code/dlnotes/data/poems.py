@@ -16,7 +16,11 @@ from dlnotes.data.locate import locate
 
 PACKAGE = "chinese-poetry@2.0.1"
 INSIDE = "package/dist/quantangshi/"
-URL = "https://raw.githubusercontent.com/chinese-poetry/chinese-poetry/master/" + quote("全唐诗/")
+# 项目后来自己转成了简体，写法与 opencc 的不尽相同：固定在还是繁体、与 npm 包相同的那一版。
+URL = (
+    "https://raw.githubusercontent.com/chinese-poetry/chinese-poetry/"
+    "fa1814a8044db4fb0c7a9e0a0449974e8c3463b7/" + quote("全唐诗/")
+)
 FILES = {
     "poet.tang.14000.json": "1e366dd3fb5a011091524bed36e4edff5d015bf0ddb14143f298515387dbd9a9",
     "poet.tang.16000.json": "1c477aef1fc50523f9baf10f29d2d89201a14c4c73001c1c041d0fe8464d11db",
