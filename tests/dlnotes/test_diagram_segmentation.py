@@ -17,7 +17,7 @@ def test_a_class_is_painted_background_is_grey_and_void_white():
     assert painted[:, 1, 0].tolist() == [1, 1, 1]
     grey = painted[:, 0, 0]
     assert grey.tolist() == pytest.approx([0.6 * image[:, 0, 0].mean().item()] * 3)
-    assert (0 <= painted).all()
+    assert (painted >= 0).all()
     with pytest.raises(IndexError):
         diagram.overlay(image, labels.where(labels != 5, torch.tensor(6)))
 
