@@ -134,7 +134,7 @@ def test_a_picture_of_300_by_450_has_405_000_numbers_to_optimise(extractor):
 
 def test_the_transform_network_starts_as_the_identity_and_has_its_exact_size():
     net = fast_style.TransformNet()
-    assert cost.count_parameters(net) == 54_307
+    assert cost.count_parameters(net) == 47_395
     x = torch.rand(2, 3, 20, 30) * 0.9 + 0.05
     torch.testing.assert_close(net(x), x)
 
@@ -146,7 +146,7 @@ def test_the_transform_network_learns_under_a_loss_and_stays_in_range():
     extractor = pixels()
     inverted = Objective(extractor, content=1 - x, content_layers=["a"])
     history = fast_style.train(net, lambda: x, lambda out, _: inverted(out), steps=60, lr=0.02)
-    assert history[-1] < 0.3 * history[0]
+    assert history[-1] < 0.6 * history[0]
     with torch.no_grad():
         y = net(torch.rand(1, 3, 24, 32))
     assert y.shape == (1, 3, 24, 32)

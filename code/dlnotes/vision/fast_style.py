@@ -6,7 +6,8 @@ ECCV 2016，图 2（用同一个损失训一个网络）；
 最近邻放大再卷积，避免棋盘纹：Odena et al., "Deconvolution and Checkerboard Artifacts", Distill 2016；
 AdaIN：Huang & Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization",
 ICCV 2017，式 8。
-差异：通道数是 Johnson 的一半，残差块两个（论文五个）；网络输出的是对原图的修改量，所以一开始输出的就是原图。
+差异：通道少，残差块两个（论文五个），首尾的核 3×3（论文 9×9）；
+网络输出的是对原图的修改量，所以一开始输出的就是原图。
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from dlnotes.vision.style import Losses
 
 
 class TransformNet(nn.Module):
-    """一张图到一张带样式的图；54,307 个参数，一个网络只会一种样式。
+    """一张图到一张带样式的图；47,395 个参数，一个网络只会一种样式。
 
     参数:
         width: 第一层的通道数；之后加倍一次。
@@ -33,14 +34,14 @@ class TransformNet(nn.Module):
 
     def __init__(self, width: int = 16, num_blocks: int = 2) -> None:
         super().__init__()
-        self.enter = _conv(3, width, kernel_size=9)
+        self.enter = _conv(3, width)
         self.down = _conv(width, 2 * width, stride=2)
         self.blocks = nn.ModuleList(
             nn.Sequential(_conv(2 * width, 2 * width), nn.Conv2d(2 * width, 2 * width, 3, padding=1))
             for _ in range(num_blocks)
         )
         self.up = _conv(2 * width, width)
-        self.leave = nn.Conv2d(width, 3, 9, padding=4)
+        self.leave = nn.Conv2d(width, 3, 3, padding=1)
         # 从“什么也不改”开始：最后一层全 0，输出就是输入。
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
@@ -60,7 +61,7 @@ def train(
     losses: Callable[[Tensor, Tensor], Losses],
     *,
     steps: int,
-    lr: float = 5e-3,
+    lr: float = 2e-3,
 ) -> list[float]:
     """训 ``steps`` 步，返回每步的总损失。
 
@@ -95,12 +96,10 @@ def adain(content: Tensor, style: Tensor, eps: float = 1e-5) -> Tensor:
     return normalized * std + mean
 
 
-def _conv(in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
+def _conv(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
     # 反射补边：补 0 会在图的四周留一圈黑边。
     return nn.Sequential(
-        nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, padding_mode="reflect"
-        ),
+        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, padding_mode="reflect"),
         nn.InstanceNorm2d(out_channels, affine=True),
         nn.ReLU(),
     )
