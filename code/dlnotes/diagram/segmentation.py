@@ -147,9 +147,12 @@ def panels_of(images: Sequence[Tensor], titles: Sequence[str], *, columns: int =
     lines = -(-len(images) // columns)
     figure = canvas(lines * (WIDTH / columns + 0.3))
     cells = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for axes in cells:
+    for axes in cells[len(images) :]:
         axes.set_axis_off()
     for axes, image, title in zip(cells, images, titles, strict=False):
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, color=FAINT)  # 一片白的图也看得见边
+        axes.grid(visible=False)
         axes.set_title(title, fontsize=9)
         if image.ndim == 2:
             lowest = min(0.0, image.min().item())  # 处处相同的图是一片白
