@@ -34,6 +34,8 @@ def test_any_picture_size_and_number_of_classes():
     centers = (out.anchors[:, :2] + out.anchors[:, 2:]) / 2
     assert centers.amin(0).min() > 0
     assert centers.amax(0).tolist() == pytest.approx([92, 60])
+    two = ssd.TinySSD(3, (4, 4, 4), 8, SMALL[:2])(torch.zeros(1, 3, 64, 64))
+    assert two.logits.shape == (1, 4 * (64 + 1), 4)
     with pytest.raises(ValueError, match="两层"):
         ssd.TinySSD(1, sizes=SMALL[:1])
 

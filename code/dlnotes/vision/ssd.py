@@ -60,10 +60,11 @@ class TinySSD(nn.Module):
         if len(sizes) < 2:
             raise ValueError(f"至少要两层特征图，得到 {len(sizes)} 层的大小")
         self.num_classes, self.sizes, self.ratios = num_classes, sizes, ratios
-        depths = [base[-1]] + [width] * (len(sizes) - 1)
+        depths = [base[-1]] + [width] * (len(sizes) - 2)
         stages: list[nn.Module] = [backbone(base)]
-        stages += [halve(i, o) for i, o in pairwise(depths[:-1])]
+        stages += [halve(i, o) for i, o in pairwise(depths)]
         self.stages = nn.ModuleList([*stages, nn.AdaptiveMaxPool2d(1)])
+        depths.append(depths[-1])  # 池化不改变通道数
         counts = [len(s) + len(ratios) - 1 for s in sizes]
         heads = list(zip(depths, counts, strict=True))
         self.classes = nn.ModuleList(nn.Conv2d(d, a * (num_classes + 1), 3, padding=1) for d, a in heads)
