@@ -25,8 +25,8 @@ def embedded_pictures(svg: str) -> Iterator[tuple[str, str]]:
 def inline_svg(svg: str, prefix: str, label: str, picture_url: Callable[[str, str], str]) -> str:
     """Return *svg* without prolog and document-wide style, its ids unique to *prefix*, its ink the page's.
 
-    Ids that nothing refers to are dropped. *label* is what a screen reader says. *picture_url* gives the
-    address of a picture that `embedded_pictures` yields.
+    Ids that nothing refers to are dropped, and groups that then say nothing. *label* is what a screen reader
+    says. *picture_url* gives the address of a picture that `embedded_pictures` yields.
     """
     svg = svg[svg.index("<svg") :] if "<svg" in svg else svg
     # A <style> inside an inline SVG styles the whole page; matplotlib's holds two properties of all strokes.
@@ -36,10 +36,25 @@ def inline_svg(svg: str, prefix: str, label: str, picture_url: Callable[[str, st
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", svg))
     svg = re.sub(r'\s+id="([^"]*)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", svg)
+    svg = _without_bare_groups(svg)
     svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: f"{m[1]}{prefix}-{m[2]}", svg)
     svg = re.sub(re.escape(INK), "currentColor", svg, flags=re.IGNORECASE)
     svg = EMBEDDED.sub(lambda m: _picture(m, picture_url), svg)
     return ROOT.sub(lambda m: _root(m[0], label), svg, count=1).strip()
+
+
+def _without_bare_groups(svg: str) -> str:
+    """Return *svg* without the groups that have no attribute: half of matplotlib's elements."""
+    bare: list[bool] = []
+
+    def tag(found: re.Match[str]) -> str:
+        if found[0].startswith("</"):
+            return "" if bare.pop() else found[0]
+        if not found[0].endswith("/>"):
+            bare.append(found[0] == "<g>")
+        return "" if found[0] == "<g>" else found[0]
+
+    return re.sub(r"</?g\b[^>]*>", tag, svg)
 
 
 def _picture(found: re.Match[str], picture_url: Callable[[str, str], str]) -> str:

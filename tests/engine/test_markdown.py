@@ -124,6 +124,16 @@ def test_a_photograph_in_a_figure_gets_a_file_and_a_small_picture_stays() -> Non
     assert list(embedded_pictures(svg)) == [("image/png", "A" * SMALL + "BBBB")]
 
 
+def test_groups_that_say_nothing_are_dropped_and_the_others_stay() -> None:
+    svg = (
+        '<svg><g id="figure_1"><g id="axes" clip-path="url(#c)"><g id="text"><text>1</text></g></g>'
+        '<g id="empty"/><g id="c"><path/></g></g></svg>'
+    )
+    shown = inline_svg(svg, "c1-0", "", lambda *_: "")
+    inside = shown[shown.index(">") + 1 : -len("</svg>")]
+    assert inside == '<g clip-path="url(#c1-0-c)"><text>1</text></g><g/><g id="c1-0-c"><path/></g>'
+
+
 PIECES = [
     "[[",
     "]]",
