@@ -811,7 +811,6 @@ def _open(options: argparse.Namespace) -> Workspace:
     except VaultError as error:
         raise Failed(_list(error.problems, settings)) from error
     finally:
-        cache.commit()
         cache.close()
 
 

@@ -330,13 +330,7 @@ def refresh() -> Callable[[Callable[[], bool]], None] | None:
     Return what writes the other pages that the edit shows on, to be called when nobody waits; it stops as
     soon as what it is given says so. Return nothing if more than texts changed: then a build is needed.
     """
-    try:
-        return _refresh(state())
-    finally:
-        state().cache.commit()  # a build that follows opens the same database
-
-
-def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
+    site = state()
     old = site.pages
     settings = old.workspace.settings
     if _inputs() != site.inputs:
@@ -379,10 +373,7 @@ def _refresh(site: Site) -> Callable[[Callable[[], bool]], None] | None:
             rest.append(page)
 
     def write_the_rest(interrupted: Callable[[], bool]) -> None:
-        try:
-            _write_rest(site, rest, interrupted)
-        finally:
-            site.cache.commit()
+        _write_rest(site, rest, interrupted)
 
     return write_the_rest
 

@@ -85,9 +85,6 @@ class Cache:
         )
         _link(source, target)
 
-    def commit(self) -> None:
-        self._store.commit()
-
     def sweep(self) -> None:
         """Forget all that was not asked for since the cache was opened."""
         for kind in KINDS:
@@ -98,14 +95,14 @@ class Cache:
             if file.name not in self._used["page"]:
                 Path(file.path).unlink(missing_ok=True)
                 self._store.execute("DELETE FROM page WHERE key = ?", (file.name,))
-        self._store.commit()
 
     def close(self) -> None:
         self._store.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    store = sqlite3.connect(path, timeout=60, check_same_thread=False)
+    # Each value is written by itself: a site that is being built must not keep a run beside it waiting.
+    store = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
     try:
         store.execute("PRAGMA synchronous = OFF")  # it can all be made again
         store.execute("PRAGMA journal_mode = WAL")
