@@ -1,7 +1,7 @@
 """记住有记号的那一个：开头的符号带着记号，其后全是同一字母表里的干扰，最后问开头是哪个。
 
 改自 Hochreiter 与 Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, §5.2；
-差异：干扰与要记的是同一批符号，只能靠记号分辨，状态必须学会不理会它们。
+差异：干扰与要记的是同一批符号，只能靠记号分辨。
 """
 
 import torch
