@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlnotes.data.padded import BOS, EOS, PAD, Pairs, pair_up
+from dlnotes.data.padded import BOS, EOS, PAD, UNK, Pairs, pair_up
 from dlnotes.recurrent.decoding import Hypothesis, beam, greedy, next_tokens, search
 from dlnotes.recurrent.seq2seq import Seq2Seq, gru_seq2seq
 
@@ -34,14 +34,14 @@ def pairs() -> Pairs:
 
 def every_translation(net: Seq2Seq, source: Tensor) -> dict[tuple[int, ...], float]:
     """The log probability, by teacher forcing, of each sequence that ends with <eos> or is of full length."""
-    words = [token for token in range(V) if token not in (PAD, BOS, EOS)]
+    words = [token for token in range(V) if token not in (PAD, UNK, BOS, EOS)]
     texts = [(*text, EOS) for n in range(LONGEST) for text in product(words, repeat=n)]
     texts += list(product(words, repeat=LONGEST))
     found = {}
     for text in texts:
         inputs = torch.tensor([[BOS, *text[:-1]]])
         logits = net(source[None], torch.tensor([len(source)]), inputs)[0]
-        logits[:, [PAD, BOS]] = -torch.inf
+        logits[:, [PAD, UNK, BOS]] = -torch.inf
         found[text] = logits.log_softmax(1)[range(len(text)), text].sum().item()
     return found
 
@@ -75,12 +75,13 @@ def test_greedy_does_not_depend_on_the_other_rows(net: Seq2Seq, pairs: Pairs) ->
         assert alone == together[i : i + 1]
 
 
-def test_padding_and_the_start_are_never_chosen(net: Seq2Seq, pairs: Pairs) -> None:
-    log_probabilities, _ = next_tokens(net)(
-        torch.tensor([BOS]), net.start(pairs.source[:1], torch.tensor([4]))
-    )
-    assert log_probabilities[0, [PAD, BOS]].isneginf().all()
+def test_padding_unknown_and_the_start_are_never_chosen(net: Seq2Seq, pairs: Pairs) -> None:
+    state = net.start(pairs.source[:1], pairs.source_lengths[:1])
+    log_probabilities, _ = next_tokens(net)(torch.tensor([BOS]), state)
+    assert log_probabilities[0, [PAD, UNK, BOS]].isneginf().all()
     assert log_probabilities.exp().sum().item() == pytest.approx(1)
+    allowed, _ = next_tokens(net, [PAD])(torch.tensor([BOS]), state)
+    assert allowed.isneginf().nonzero().tolist() == [[0, PAD]]
 
 
 def test_searching_leaves_the_model_in_training(net: Seq2Seq, pairs: Pairs) -> None:

@@ -3,19 +3,20 @@
 束搜索的长度惩罚：得分 = 对数概率 / 词元数^α（Wu et al., 2016，§7 的简化；α = 0 是不惩罚）。
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dlnotes.data.padded import BOS, EOS, PAD, strip
+from dlnotes.data.padded import BOS, EOS, PAD, UNK, strip
 from dlnotes.recurrent.seq2seq import Seq2Seq, State
 from dlnotes.train import device_of, evaluating
 
 # 一步：上一个词元 (R,) 与状态 → 对数概率 (R, V) 与新的状态。
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+BANNED = (PAD, UNK, BOS)  # 译文里不该有的词元
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,28 @@ class Hypothesis:
     score: float
 
 
-def next_tokens(model: Seq2Seq) -> Step:
-    """模型走一步；``<pad>`` 与 ``<bos>`` 不是译文里的词，概率置 0。"""
+def next_tokens(model: Seq2Seq, banned: Sequence[int] = BANNED) -> Step:
+    """模型走一步；``banned`` 里的词元概率置 0，其余按比例放大。"""
+    device = device_of(model)
+    never = torch.tensor(banned, device=device)
 
     def step(tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        logits, state = model.decoder(tokens[:, None], state)
-        logits = logits[:, 0].index_fill(1, torch.tensor([PAD, BOS], device=logits.device), -torch.inf)
+        logits, state = model.decoder(tokens[:, None].to(device), state)
+        logits = logits[:, 0].index_fill(1, never, -torch.inf)
         return logits.log_softmax(dim=1), state
 
     return step
 
 
 @torch.no_grad()
-def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, max_length: int) -> list[list[int]]:
+def greedy(
+    model: Seq2Seq,
+    source: Tensor,
+    lengths: Tensor,
+    max_length: int,
+    *,
+    banned: Sequence[int] = BANNED,
+) -> list[list[int]]:
     """每一步取概率最大的词元；返回每句的编号，不含 ``<eos>``，至多 ``max_length`` 个。
 
     形状:
@@ -48,7 +58,7 @@ def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, max_length: int) -> 
     device = device_of(model)
     with evaluating(model):
         state = model.start(source.to(device), lengths.to(device))
-        step = next_tokens(model)
+        step = next_tokens(model, banned)
         tokens = torch.full((len(source),), BOS, device=device)
         ended = torch.zeros(len(source), dtype=torch.bool, device=device)
         columns: list[Tensor] = []
@@ -93,16 +103,22 @@ def search(step: Step, state: State, width: int, max_length: int, *, alpha: floa
         if len(kept) == 0:
             break
         alive, totals = [grown[i] for i in kept.tolist()], best[kept]
-        last, state = tokens[kept].to(log_probabilities.device), state.select(beams[kept])
+        last, state = tokens[kept], state.select(beams[kept])
     return sorted(finished, key=lambda hypothesis: -hypothesis.score)
 
 
 @torch.no_grad()
 def beam(
-    model: Seq2Seq, source: Tensor, width: int, max_length: int, *, alpha: float = 0.75
+    model: Seq2Seq,
+    source: Tensor,
+    width: int,
+    max_length: int,
+    *,
+    alpha: float = 0.75,
+    banned: Sequence[int] = BANNED,
 ) -> list[Hypothesis]:
     """对一句 (S,) 的原文（连同 ``<eos>``，没有填充）做束搜索；其余同 ``search``。"""
     device = device_of(model)
     with evaluating(model):
         state = model.start(source[None].to(device), torch.tensor([len(source)], device=device))
-        return search(next_tokens(model), state, width, max_length, alpha=alpha)
+        return search(next_tokens(model, banned), state, width, max_length, alpha=alpha)
