@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from dlnotes.data.text import UNKNOWN, Vocabulary
 
@@ -61,16 +62,19 @@ def pair_up(source: Sequence[Tensor], target: Sequence[Tensor]) -> Pairs:
 
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """每句加上 ``<eos>``，用 ``<pad>`` 补到一样长；返回 (N, T) 与有效长度 (N,)。"""
+    """每句加上 ``<eos>``，用 ``<pad>`` 补到一样长；返回 (N, T) 与有效长度 (N,)。
+
+    一句也没有时抛出 ``ValueError``。
+    """
     if not sequences:
         raise ValueError("至少要有一句")
     ended = [torch.cat([tokens, tokens.new_tensor([EOS])]) for tokens in sequences]
-    tokens = torch.nn.utils.rnn.pad_sequence(ended, batch_first=True, padding_value=PAD)
+    tokens = pad_sequence(ended, batch_first=True, padding_value=PAD)
     return tokens, torch.tensor([len(sequence) for sequence in ended])
 
 
 def strip(tokens: Tensor) -> list[int]:
-    """(T,) 的编号从头读到第一个 ``<eos>`` 为止，不含它；没有 ``<eos>`` 就去掉末尾的 ``<pad>``。"""
+    """(T,) 的编号从头读到第一个 ``<eos>`` 为止，不含它；没有 ``<eos>`` 就读到第一个 ``<pad>``。"""
     kept: list[int] = []
     for token in tokens.tolist():
         if token in (EOS, PAD):

@@ -54,7 +54,7 @@ class Encoder(nn.Module):
     """GRU 编码器。填充不进入 GRU，所以补多少 ``<pad>`` 都不改变结果。
 
     参数:
-        dropout: 层与层之间丢弃的比例，只有一层时用在嵌入上。
+        dropout: 嵌入上与层之间丢弃的比例。
 
     形状:
         tokens: (B, S)；lengths: (B,)，各至少是 1。
