@@ -17,14 +17,15 @@ def grid(layers: int = 3, steps: int = 4, wave: int | None = None) -> Figure:
     axes = figure.add_subplot()
     for t in range(steps):
         axes.text(t, -0.62, f"$x_{t + 1}$", ha="center", va="center")
-        arrow(axes, (t, -0.45), (t, -0.25))
+        arrow(axes, (t, -0.48), (t, -0.28))
         for layer in range(layers):
             chosen = wave is not None and layer + t + 2 == wave
             label = f"$h_{t + 1}^{{({layer + 1})}}$"
-            box(axes, (t, layer), (0.56, 0.5), label, ORANGE if chosen else BLUE)
-            arrow(axes, (t, layer + 0.25), (t, layer + 0.75 if layer < layers - 1 else layer + 0.5))
+            box(axes, (t, layer), (0.6, 0.56), color=ORANGE if chosen else BLUE)
+            axes.text(t, layer, label, ha="center", va="center", fontsize=12)  # 角标小，字要大些
+            arrow(axes, (t, layer + 0.28), (t, layer + 0.72 if layer < layers - 1 else layer + 0.5))
             if t < steps - 1:
-                arrow(axes, (t + 0.28, layer), (t + 0.72, layer))
+                arrow(axes, (t + 0.3, layer), (t + 0.7, layer))
         axes.text(t, layers - 0.36, f"$o_{t + 1}$", ha="center", va="center")
     for layer in range(layers):
         axes.text(-0.45, layer, f"第 {layer + 1} 层", ha="right", va="center", fontsize=9, color=FAINT)
