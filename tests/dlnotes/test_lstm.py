@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlnotes.recurrent.language_model import LanguageModel
-from dlnotes.recurrent.lstm import LSTMCell, cell_jacobian, set_forget_bias, trace
+from dlnotes.recurrent.lstm import LSTMCell, cell_jacobian, set_gate_bias, trace
 from dlnotes.recurrent.rnn import Unrolled
 
 
@@ -84,6 +84,8 @@ def test_the_trace_is_what_the_layer_computes_and_obeys_the_equations(both):
     for gate in (steps.input_gate, steps.forget_gate, steps.output_gate):
         assert 0 < gate.min() < gate.max() < 1
     assert steps.candidate.abs().max() < 1
+    again = own.cell.step(x[:, 4], (steps.at(3).hidden, steps.at(3).cell))
+    torch.testing.assert_close(again.output_gate, steps.at(4).output_gate)
     with pytest.raises(ValueError, match="一步"):
         trace(own.cell, x[:, :0])
 
@@ -118,7 +120,7 @@ def test_with_the_hidden_path_cut_the_gradient_is_the_product_of_the_forget_gate
 def test_the_forget_bias_is_set_once_although_torch_has_two(layers):
     layer = nn.LSTM(3, 4, num_layers=layers)
     before = {name: bias.clone() for name, bias in layer.named_parameters()}
-    set_forget_bias(layer, 1.5)
+    set_gate_bias(layer, "f", 1.5)
     for number in range(layers):
         one, other = (layer.get_parameter(f"bias_{part}_l{number}") for part in ("ih", "hh"))
         assert (one + other)[4:8].tolist() == [1.5] * 4
@@ -126,13 +128,26 @@ def test_the_forget_bias_is_set_once_although_torch_has_two(layers):
         assert torch.equal(other[8:], before[f"bias_hh_l{number}"][8:])
         assert torch.equal(layer.get_parameter(f"weight_hh_l{number}"), before[f"weight_hh_l{number}"])
     own = LSTMCell(3, 4)
-    set_forget_bias(own, 2)
+    set_gate_bias(own, "f", 2)
     assert own.bias[4:8].tolist() == [2] * 4
+
+
+def test_each_gate_is_found_by_its_letter(both):
+    own, _ = both
+    for gate in ("i", "f", "g", "o"):
+        set_gate_bias(own.cell, gate, 100)
+    step = own.cell.step(torch.zeros(1, 5), own.cell.initial(1))
+    for part in (step.input_gate, step.forget_gate, step.candidate, step.output_gate):
+        assert (part == 1).all()
+    set_gate_bias(own.cell, "i", -100)
+    assert own.cell.step(torch.zeros(1, 5), own.cell.initial(1)).input_gate.max() < 1e-30
+    with pytest.raises(ValueError, match="'c'"):
+        set_gate_bias(own.cell, "c", 0)
 
 
 def test_a_forget_gate_held_open_is_the_lstm_of_1997(both):
     own, _ = both
-    set_forget_bias(own.cell, 100)
+    set_gate_bias(own.cell, "f", 100)
     steps = trace(own.cell, torch.randn(1, 30, 5))
     assert (steps.forget_gate == 1).all()
     torch.testing.assert_close(steps.cell, (steps.input_gate * steps.candidate).cumsum(dim=1))

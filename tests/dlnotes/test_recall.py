@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlnotes.recurrent.lstm import set_forget_bias
+from dlnotes.recurrent.lstm import set_gate_bias
 from dlnotes.recurrent.recall import KEYS, SYMBOLS, Reader, examples, practise
 
 
@@ -44,7 +44,7 @@ def test_one_that_cannot_read_stays_at_chance():
 def test_an_lstm_learns_it_and_stops_when_it_has():
     torch.manual_seed(0)
     core = nn.LSTM(SYMBOLS, 16, batch_first=True)
-    set_forget_bias(core, 2)
+    set_gate_bias(core, "f", 2)
     reader = Reader(core, 16)
     losses = practise(reader, 8, updates=400, lr=0.02, generator=torch.Generator().manual_seed(0))
     assert losses[-1] < 0.02 < losses[-2]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+ORDER = ("i", "f", "g", "o")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -25,6 +27,10 @@ class Step:
     output_gate: Tensor
     cell: Tensor
     hidden: Tensor
+
+    def at(self, t: int) -> "Step":
+        """从叠在一起的许多步里取出第 ``t`` 步，各是 (B, H)。"""
+        return Step(*(getattr(self, name)[:, t] for name in self.__dataclass_fields__))
 
 
 class LSTMCell(nn.Module):
@@ -85,13 +91,19 @@ def trace(cell: LSTMCell, x: Tensor) -> Step:
 
 
 @torch.no_grad()
-def set_forget_bias(layer: nn.LSTM | LSTMCell, value: float) -> None:
-    """把每一层遗忘门的偏置就地设为 ``value``；``nn.LSTM`` 的两个偏置里，一个设为它，另一个设为 0。"""
+def set_gate_bias(layer: nn.LSTM | LSTMCell, gate: str, value: float) -> None:
+    """把每一层的一个门的偏置就地设为 ``value``；``nn.LSTM`` 的两个偏置里，一个设为它，另一个设为 0。
+
+    参数:
+        gate: ``"i"``、``"f"``、``"g"`` 或 ``"o"``，其他的抛出 ``ValueError``。
+    """
+    if gate not in ORDER:
+        raise ValueError(f"gate 应是 {'、'.join(ORDER)} 之一，得到 {gate!r}")
     for name, bias in layer.named_parameters():
         if name.startswith("bias"):
-            forget = bias.chunk(4)[1]
+            rows = bias.chunk(4)[ORDER.index(gate)]
             # 两个偏置都设成 value 的话，合起来就是两倍。
-            forget.fill_(0 if name.startswith("bias_hh") else value)
+            rows.fill_(0 if name.startswith("bias_hh") else value)
 
 
 def cell_jacobian(cell: LSTMCell, before: Step, after: Step) -> Tensor:
