@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dlnotes.recurrent.language_model import LanguageModel
-from dlnotes.recurrent.lstm import LSTMCell, cell_jacobian, set_gate_bias, trace
+from dlnotes.recurrent.lstm import LSTMCell, set_gate_bias, state_jacobian, trace
 from dlnotes.recurrent.rnn import Unrolled
 
 
@@ -90,19 +90,26 @@ def test_the_trace_is_what_the_layer_computes_and_obeys_the_equations(both):
         trace(own.cell, x[:, :0])
 
 
-def test_the_jacobian_along_the_cell_is_that_of_autograd(both):
+@pytest.mark.parametrize("length", [1, 6])
+def test_the_product_of_the_jacobians_is_that_of_autograd(both, length):
     cell = both[0].cell.double()
-    x = torch.randn(1, 2, 5, dtype=torch.float64)
-    start = torch.randn(1, 7, dtype=torch.float64), torch.randn(1, 7, dtype=torch.float64)
-    before = cell.step(x[:, 0], start)
+    x = torch.randn(1, length + 1, 5, dtype=torch.float64)
+    steps = trace(cell, x)
 
-    def later(memory):
-        hidden = before.output_gate * memory.tanh()
-        return cell.step(x[:, 1], (hidden, memory)).cell
+    def later(joined):
+        memory, hidden = joined.chunk(2, dim=1)
+        for t in range(1, length + 1):
+            hidden, (_, memory) = cell(x[:, t], (hidden, memory))
+        return torch.cat([memory, hidden], dim=1)
 
-    after = cell.step(x[:, 1], (before.hidden, before.cell))
-    expected = torch.autograd.functional.jacobian(later, before.cell)[:, :, 0]
-    torch.testing.assert_close(cell_jacobian(cell, before, after), expected)
+    start = torch.cat([steps.cell[:, 0], steps.hidden[:, 0]], dim=1).detach()
+    expected = torch.autograd.functional.jacobian(later, start)[0, :, 0]
+    product = torch.eye(14, dtype=torch.float64)
+    for t in range(1, length + 1):
+        factor = state_jacobian(cell, steps.at(t - 1), steps.at(t))
+        assert torch.equal(factor[0, :7, :7], steps.forget_gate[0, t].diag())
+        product = factor[0] @ product
+    torch.testing.assert_close(product, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_with_the_hidden_path_cut_the_gradient_is_the_product_of_the_forget_gates(both):

@@ -1,4 +1,4 @@
-r"""长短期记忆网络（LSTM）：一个单元，从零写起；以及记忆元对上一步记忆元的导数。
+r"""长短期记忆网络（LSTM）：一个单元，从零写起；以及状态对上一步状态的导数。
 
 来源：Hochreiter 与 Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997；
 遗忘门：Gers, Schmidhuber 与 Cummins, "Learning to Forget", Neural Computation 12(10), 2000。
@@ -106,23 +106,27 @@ def set_gate_bias(layer: nn.LSTM | LSTMCell, gate: str, value: float) -> None:
             rows.fill_(0 if name.startswith("bias_hh") else value)
 
 
-def cell_jacobian(cell: LSTMCell, before: Step, after: Step) -> Tensor:
-    r"""返回 :math:`\partial C_t / \partial C_{t-1}`：直接的一份 diag(F)，加上绕道隐状态的一份。
+def state_jacobian(cell: LSTMCell, before: Step, after: Step) -> Tensor:
+    r"""返回 :math:`(C_t, H_t)` 对 :math:`(C_{t-1}, H_{t-1})` 的雅可比矩阵；左上角的一块是 diag(F)。
 
-    绕道的一份：上一步的记忆元经 :math:`H_{t-1} = O_{t-1} \odot \tanh C_{t-1}` 影响这一步的两个门与候选。
+    两步之间的信息只经过这一对状态，所以隔许多步的导数就是这些矩阵的连乘。
 
     参数:
         before, after: 相邻的两步，同一批样本。
 
     形状:
-        返回值: (B, H, H)，[b, j, k] 是第 j 个记忆元对上一步第 k 个的导数。
+        返回值: (B, 2H, 2H)，前 H 行、列是记忆元，后 H 行、列是隐状态。
     """
-    i, f, g = after.input_gate, after.forget_gate, after.candidate
-    to_i, to_f, to_g, _ = cell.weight_hh.chunk(4)  # 各 (H, H)
-    through_gates = (
+    i, f, g, o = after.input_gate, after.forget_gate, after.candidate, after.output_gate
+    to_i, to_f, to_g, to_o = cell.weight_hh.chunk(4)  # 各 (H, H)
+    cell_by_hidden = (
         (g * i * (1 - i))[..., None] * to_i
         + (before.cell * f * (1 - f))[..., None] * to_f
         + (i * (1 - g.square()))[..., None] * to_g
-    )  # (B, H, H)：对 H_{t−1} 的导数
-    slope = before.output_gate * (1 - before.cell.tanh().square())  # H_{t−1} 对 C_{t−1} 的导数
-    return torch.diag_embed(f) + through_gates * slope[:, None]
+    )
+    read = after.cell.tanh()
+    slope = o * (1 - read.square())  # H_t 对 C_t 的导数
+    hidden_by_hidden = slope[..., None] * cell_by_hidden + (read * o * (1 - o))[..., None] * to_o
+    top = torch.cat([torch.diag_embed(f), cell_by_hidden], dim=2)
+    bottom = torch.cat([torch.diag_embed(slope * f), hidden_by_hidden], dim=2)
+    return torch.cat([top, bottom], dim=1)
