@@ -49,6 +49,17 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A term that a note defines. *sign* is its abbreviation, or its symbol as a formula with dollars;
+    *anchor* is the slug of the heading that it stands under."""
+
+    name: str
+    english: str
+    sign: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A link into the vault; *start* and *end* are offsets into the note's body.
 
@@ -152,6 +163,7 @@ class Note:
     """The bounds of text so full of loose brackets that it is shown as it stands."""
     unclosed: str = ""
     """What closes a fence that the note leaves open."""
+    terms: tuple[Term, ...] = ()
     sentences: tuple[str, ...] = ()
     """For each link of the text the plain sentence that it stands in."""
     first_line: int = 1

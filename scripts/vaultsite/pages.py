@@ -322,6 +322,7 @@ class Pages:
             workspace.graph.nav,
             self.tags,
             {path: days.changed for path, days in self.days.items()},
+            self.math,
         )
 
     def wiki_pages(self) -> Iterator[tuple[str, WikiPage]]:

@@ -19,6 +19,7 @@ import yaml
 from vaultsite.cache import Cache
 from vaultsite.model import Link, Note, Problem, Vault, VaultError, VaultPath
 from vaultsite.syntax import Parsed, parse, plain_text
+from vaultsite.terms import terms
 
 FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 STOP = re.compile(r"[。！？；]|[.!?](?=\s)")
@@ -27,7 +28,7 @@ MARKS = re.compile(
 )
 HERE = Path(__file__).parent
 PARSER = hashlib.sha256(
-    b"".join((HERE / f"{m}.py").read_bytes() for m in ("model", "reader", "syntax"))
+    b"".join((HERE / f"{m}.py").read_bytes() for m in ("model", "reader", "syntax", "terms"))
 ).hexdigest()
 MEMORY: dict[str, Note] = {}
 """Notes parsed in this process: while serving, only what was edited is parsed."""
@@ -102,6 +103,7 @@ def note_from_text(path: VaultPath, text: str) -> Note:
     top = next((h.text for h in parsed.headings if h.level == 1), "")
     name = path.rpartition("/")[2].removesuffix(".md")
     head = text[: len(text) - len(body)]
+    hidden = [*parsed.codes, *((comment.start, comment.end) for comment in parsed.comments)]
     return Note(
         path=path,
         body=body,
@@ -122,6 +124,7 @@ def note_from_text(path: VaultPath, text: str) -> Note:
         escapes=parsed.escapes,
         literals=parsed.literals,
         unclosed=parsed.unclosed,
+        terms=tuple(terms(body, parsed.headings, hidden)),
         sentences=tuple(_sentences(body, parsed)),
         first_line=first_line,
         digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),

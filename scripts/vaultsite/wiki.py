@@ -1,4 +1,4 @@
-"""The pages that the vault makes by itself: graph, tags, recent notes and the ledger of links."""
+"""The pages that the vault makes by itself: graph, glossary, tags, recent notes and the ledger of links."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from urllib.parse import quote
 from vaultsite.addresses import relative_url, url_of
 from vaultsite.graph import NavItem
 from vaultsite.links import Resolver, all_links
-from vaultsite.model import Link, Note, Vault, VaultPath
+from vaultsite.model import Link, Note, Term, Vault, VaultPath
 
+GLOSSARY = "wiki/glossary"
 GRAPH = "wiki/graph"
 TAGS = "wiki/tags"
 RECENT = "wiki/recent"
@@ -47,6 +48,8 @@ class Shelf:
     nav: tuple[NavItem, ...]
     tags: Mapping[str, tuple[VaultPath, ...]]
     dates: Mapping[VaultPath, str]
+    math: Mapping[tuple[str, bool], str]
+    """The formulas of the notes as HTML, by their TeX and whether they stand apart."""
 
 
 def notes_by_tag(vault: Vault) -> dict[str, tuple[VaultPath, ...]]:
@@ -72,6 +75,7 @@ def tag_address(tag: str, tags: Iterable[str]) -> str:
 def wiki_pages(shelf: Shelf) -> Iterator[tuple[str, WikiPage]]:
     """Yield every page with its address."""
     yield GRAPH, WikiPage("关系图", _graph(shelf, url_of(GRAPH)))
+    yield GLOSSARY, WikiPage("术语表", _glossary(shelf, url_of(GLOSSARY)))
     yield TAGS, WikiPage("标签", _tags(shelf, url_of(TAGS)))
     for tag, paths in shelf.tags.items():
         yield f"{TAGS}/{tag}", WikiPage(f"#{tag}", _tag(shelf, tag, paths, url_of(f"{TAGS}/{tag}")))
@@ -157,6 +161,55 @@ def _graph(shelf: Shelf, base: str) -> str:
         '<div class="graph graph--all" data-graph="all"></div>'
         f'<div class="graph-fallback">{listing(shelf.nav, shelf.urls, base)}</div>'
     )
+
+
+def _glossary(shelf: Shelf, base: str) -> str:
+    """Every term in the order of its English, with each place that defines it, in the order of the course."""
+    defined: dict[str, list[tuple[VaultPath, Term]]] = {}
+    for path in _in_course_order(shelf):
+        for term in shelf.vault.notes[path].terms:
+            defined.setdefault(term.name, []).append((path, term))
+    if not defined:
+        return "<p>还没有术语。笔记里写 <code>**词**（english，缩写）</code>，这里就有它。</p>"
+
+    def linked(path: VaultPath, term: Term, text: str) -> str:
+        anchor = f"#{quote(term.anchor)}" if term.anchor else ""
+        url = relative_url(shelf.urls[path], base)
+        return f'<a class="wikilink" href="{url}{anchor}">{html.escape(text)}</a>'
+
+    rows = []
+    for name, places in sorted(defined.items(), key=lambda item: _english(item[1]).casefold()):
+        signs = dict.fromkeys(term.sign for _, term in places if term.sign)
+        english = next((term.english for _, term in places if term.english), "")
+        first: dict[VaultPath, Term] = {}
+        for path, term in places:
+            first.setdefault(path, term)
+        notes = [linked(path, term, shelf.vault.notes[path].title) for path, term in first.items()]
+        rows.append(
+            [
+                linked(*places[0], name),
+                html.escape(english),
+                "，".join(_sign(sign, shelf.math) for sign in signs),
+                "、".join(notes),
+            ]
+        )
+    count = f"<p>{len(rows)} 个术语，都取自笔记里第一次说明它的地方，按英文排序。</p>"
+    return count + _table(["中文", "英文", "缩写与记号", "在哪里说明"], rows)
+
+
+def _in_course_order(shelf: Shelf) -> list[VaultPath]:
+    listed = [path for path in _sections(shelf.nav) if path in shelf.vault.notes]
+    return list(dict.fromkeys([*listed, *shelf.vault.notes]))
+
+
+def _english(places: Sequence[tuple[VaultPath, Term]]) -> str:
+    return next((term.english or term.sign for _, term in places), "")
+
+
+def _sign(sign: str, math: Mapping[tuple[str, bool], str]) -> str:
+    if not sign.startswith("$"):
+        return html.escape(sign)
+    return math.get((sign.strip("$"), False), f"<code>{html.escape(sign)}</code>")
 
 
 def _tags(shelf: Shelf, base: str) -> str:

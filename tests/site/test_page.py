@@ -16,7 +16,14 @@ from playwright.sync_api import Browser, Page, expect
 from browsing import FOLDER, LENET, LONGEST, ROOT, SITE, Visit
 
 HOME = ""
-DRAFTS_AND_LISTS = ("wiki/graph/", "wiki/runs/", "wiki/tags/", "wiki/links/", "wiki/recent/")
+DRAFTS_AND_LISTS = (
+    "wiki/graph/",
+    "wiki/glossary/",
+    "wiki/runs/",
+    "wiki/tags/",
+    "wiki/links/",
+    "wiki/recent/",
+)
 NOTEBOOK = f"{LENET}notebook/"
 SHOWN = {"导航": HOME, "LeNet": LENET, "notebook": NOTEBOOK, "graph": "wiki/graph/", "runs": "wiki/runs/"}
 WIDTHS = (360, 768, 1440)

@@ -162,7 +162,7 @@ def test_tags_lead_to_the_notes_that_carry_them(visit: Visit) -> None:
 
 
 def test_the_ways_through_the_vault_are_on_every_page(visit: Visit) -> None:
-    for name in ("关系图", "标签", "最近更新", "链接账本"):
+    for name in ("关系图", "术语表", "标签", "最近更新", "链接账本"):
         page = visit.open(LENET)
         page.locator(".wiki-ways a", has_text=name).click()
         expect(page.locator("h1")).to_contain_text(name)
@@ -247,3 +247,18 @@ def test_no_page_asks_another_host_for_anything() -> None:
         if hosts:
             outside[path.relative_to(SITE).as_posix()] = hosts
     assert outside == {}
+
+
+def test_the_glossary_leads_to_where_a_term_is_defined(visit: Visit) -> None:
+    page = visit.open("")
+    page.locator(".home-ways a", has_text="术语表").click()
+    row = page.locator("tr", has=page.get_by_role("cell", name="困惑度", exact=True))
+    expect(row).to_contain_text("perplexity")
+    assert page.locator("tbody tr").count() > 90
+    expect(page.locator("tr", has_text="temperature").locator("math")).to_have_count(1)  # its symbol
+    row.locator("a.wikilink").first.click()
+    expect(page.locator("h1")).to_contain_text("RNN")
+    anchor = unquote(page.url.partition("#")[2])
+    paragraph = page.locator(f'[id="{anchor}"] ~ p', has_text="困惑度").first
+    expect(paragraph).to_contain_text("perplexity")
+    assert visit.errors == []
