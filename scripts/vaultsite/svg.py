@@ -49,7 +49,7 @@ def _without_bare_groups(svg: str) -> str:
 
     def tag(found: re.Match[str]) -> str:
         if found[0].startswith("</"):
-            return "" if bare.pop() else found[0]
+            return "" if bare and bare.pop() else found[0]  # a library's own SVG may be out of balance
         if not found[0].endswith("/>"):
             bare.append(found[0] == "<g>")
         return "" if found[0] == "<g>" else found[0]

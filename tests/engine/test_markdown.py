@@ -132,6 +132,7 @@ def test_groups_that_say_nothing_are_dropped_and_the_others_stay() -> None:
     shown = inline_svg(svg, "c1-0", "", lambda *_: "")
     inside = shown[shown.index(">") + 1 : -len("</svg>")]
     assert inside == '<g clip-path="url(#c1-0-c)"><text>1</text></g><g/><g id="c1-0-c"><path/></g>'
+    assert "</g></g>" in inline_svg("<svg></g></g></svg>", "c1-0", "", lambda *_: "")
 
 
 PIECES = [
