@@ -222,7 +222,6 @@ def test_what_cells_mean_is_kept_and_forgotten_with_the_code(tmp_path: Path) -> 
         try:
             return open_workspace(settings, cache)
         finally:
-            cache.commit()
             cache.close()
 
     first = opened().prints

@@ -35,8 +35,8 @@ def test_one_quiet_line_opens_to_how_the_outputs_came_to_be(visit: Visit) -> Non
         "代码指纹",
     } <= rows.keys()
     page.locator("details.provenance a").click()
-    assert visit.path == "wiki/runs/"
     expect(page.locator(".run-table tbody a", has_text="23 经典卷积神经网络 LeNet")).to_have_count(1)
+    assert visit.path == "wiki/runs/"
     assert visit.errors == []
 
 
