@@ -8,18 +8,13 @@ from torch.nn import functional as F
 
 from dlnotes import cost
 from dlnotes.attention.alignment import AttentionDecoder, alignments, attention_seq2seq
-from dlnotes.data.padded import PAD, Pairs, pair_up
+from dlnotes.data.padded import PAD, Pairs
 from dlnotes.recurrent.decoding import beam, greedy
 from dlnotes.recurrent.seq2seq import Encoder, gru_seq2seq
-from dlnotes.recurrent.teacher_forcing import batch_loss, fit
+from dlnotes.recurrent.teacher_forcing import fit
 
 from .learning import assert_every_parameter_has_a_gradient
-
-
-def small() -> Pairs:
-    generator = torch.Generator().manual_seed(0)
-    rows = [torch.randint(4, 10, (n,), generator=generator) for n in (5, 2, 1, 3)]
-    return pair_up(rows, [row.flip(0) for row in rows])
+from .sequences import assert_same_loss_and_gradients, assert_selected_rows_go_on_alone, reversals
 
 
 def test_counts_of_the_reference() -> None:
@@ -43,7 +38,7 @@ def test_shapes_of_the_reference() -> None:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_step_by_step_equals_teacher_forcing(layers: int) -> None:
     torch.manual_seed(0)
-    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16, layers=layers).eval(), small()
+    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16, layers=layers).eval(), reversals()
     whole = net(pairs.source, pairs.source_lengths, pairs.inputs)
     weights = alignments(net, pairs)
     state = net.start(pairs.source, pairs.source_lengths)
@@ -55,7 +50,7 @@ def test_step_by_step_equals_teacher_forcing(layers: int) -> None:
 
 def test_a_step_is_the_formula() -> None:
     torch.manual_seed(0)
-    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16), small()
+    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16), reversals()
     state, decoder = net.start(pairs.source, pairs.source_lengths), net.decoder
     logits, after, weights = decoder.unroll(pairs.inputs[:, :1], state)
     n = int(pairs.source_lengths[3])
@@ -77,15 +72,10 @@ def test_a_step_is_the_formula() -> None:
 
 def test_padding_of_either_side_changes_neither_loss_nor_gradient() -> None:
     torch.manual_seed(0)
-    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16), small()
+    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16), reversals()
     source, target = (F.pad(side, (0, 4), value=PAD) for side in (pairs.source, pairs.target))
     longer = Pairs(source, pairs.source_lengths, target, pairs.target_lengths)
-    results = []
-    for batch in (pairs, longer):
-        loss, tokens = batch_loss(net, batch)
-        results.append((loss, tokens, *torch.autograd.grad(loss, list(net.parameters()))))
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    assert_same_loss_and_gradients(net, pairs, longer)
     weights = alignments(net, longer)
     torch.testing.assert_close(weights.sum(2), torch.ones(weights.shape[:2]))
     for row, length in zip(weights, pairs.source_lengths.tolist(), strict=True):
@@ -94,17 +84,13 @@ def test_padding_of_either_side_changes_neither_loss_nor_gradient() -> None:
 
 def test_selecting_rows_of_a_state_is_decoding_these_rows() -> None:
     torch.manual_seed(0)
-    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16, layers=2), small()
-    state = net.start(pairs.source, pairs.source_lengths)
-    logits, _ = net.decoder(pairs.inputs, state)
-    rows = torch.tensor([3, 0, 0])
-    chosen, _ = net.decoder(pairs.inputs[rows], state.select(rows))
-    torch.testing.assert_close(chosen, logits[rows])
+    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=16, layers=2), reversals()
+    assert_selected_rows_go_on_alone(net, pairs)
 
 
 def test_four_pairs_are_learnt_and_both_searches_write_them() -> None:
     torch.manual_seed(0)
-    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=32), small()
+    net, pairs = attention_seq2seq(10, 10, embedding=8, hidden=32), reversals()
     record = fit(net, pairs, pairs, epochs=80, lr=0.02, batch_size=4)
     assert record.val[-1] < 0.05 < 1 < record.train[0]
     assert_every_parameter_has_a_gradient(net)
@@ -116,4 +102,4 @@ def test_four_pairs_are_learnt_and_both_searches_write_them() -> None:
 
 def test_a_decoder_without_attention_has_no_alignments() -> None:
     with pytest.raises(TypeError, match="ContextDecoder"):
-        alignments(gru_seq2seq(10, 10, embedding=8, hidden=16), small())
+        alignments(gru_seq2seq(10, 10, embedding=8, hidden=16), reversals())

@@ -12,6 +12,7 @@ from dlnotes.recurrent.mgu import MGUCell
 from dlnotes.recurrent.rnn import RNNCell, Unrolled
 
 from .learning import assert_every_parameter_has_a_gradient
+from .sequences import assert_two_layers_can_be_copied
 
 D, H = 5, 7
 
@@ -91,12 +92,7 @@ def test_the_two_forms_are_equal_where_the_matrix_is_diagonal(reference):
 
 def test_a_deeper_layer_can_be_copied():
     stack = nn.GRU(D, H, num_layers=2, batch_first=True)
-    cells = GRUCell(D, H, reset_after=True), GRUCell(H, H, reset_after=True)
-    for number, cell in enumerate(cells):
-        cell.copy_from(stack, number)
-    x = torch.randn(2, 4, D)
-    hidden, _ = Unrolled(cells[0])(x)
-    torch.testing.assert_close(Unrolled(cells[1])(hidden)[0], stack(x)[0])
+    assert_two_layers_can_be_copied(stack, (GRUCell(D, H, reset_after=True), GRUCell(H, H, reset_after=True)))
 
 
 @pytest.mark.parametrize("reset_after", [False, True])

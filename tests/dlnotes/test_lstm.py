@@ -8,6 +8,8 @@ from dlnotes.recurrent.language_model import LanguageModel
 from dlnotes.recurrent.lstm import LSTMCell, set_gate_bias, state_jacobian, trace
 from dlnotes.recurrent.rnn import Unrolled
 
+from .sequences import assert_gradients_are_those_of, assert_two_layers_can_be_copied
+
 
 @pytest.fixture
 def both() -> tuple[Unrolled, nn.LSTM]:
@@ -35,21 +37,12 @@ def test_outputs_states_and_gradients_equal_those_of_torch(both, given):
     torch.testing.assert_close(own_x, their_x)
     ((outputs * weights).sum() + cell.sum()).backward()
     ((expected * weights).sum() + expected_cell.sum()).backward()
-    torch.testing.assert_close(own.cell.weight_ih.grad, reference.weight_ih_l0.grad)
-    torch.testing.assert_close(own.cell.weight_hh.grad, reference.weight_hh_l0.grad)
-    # Each of torch's two biases has the gradient of our one.
-    torch.testing.assert_close(own.cell.bias.grad, reference.bias_ih_l0.grad)
-    torch.testing.assert_close(own.cell.bias.grad, reference.bias_hh_l0.grad)
+    assert_gradients_are_those_of(reference, own.cell)
 
 
 def test_a_deeper_layer_can_be_copied():
     stack = nn.LSTM(5, 7, num_layers=2, batch_first=True)
-    cells = LSTMCell(5, 7), LSTMCell(7, 7)
-    for number, cell in enumerate(cells):
-        cell.copy_from(stack, number)
-    x = torch.randn(2, 4, 5)
-    hidden, _ = Unrolled(cells[0])(x)
-    torch.testing.assert_close(Unrolled(cells[1])(hidden)[0], stack(x)[0])
+    assert_two_layers_can_be_copied(stack, (LSTMCell(5, 7), LSTMCell(7, 7)))
 
 
 def test_there_are_as_many_parameters_as_the_formula_says():

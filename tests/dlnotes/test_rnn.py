@@ -6,6 +6,8 @@ from torch import nn
 
 from dlnotes.recurrent.rnn import RNNCell, Unrolled
 
+from .sequences import assert_gradients_are_those_of, assert_two_layers_can_be_copied
+
 
 @pytest.fixture
 def both() -> tuple[Unrolled, nn.RNN]:
@@ -27,21 +29,12 @@ def test_outputs_and_gradients_equal_those_of_torch(both, given):
     weights = torch.randn_like(outputs)
     (outputs * weights).sum().backward()
     (expected * weights).sum().backward()
-    torch.testing.assert_close(own.cell.weight_ih.grad, reference.weight_ih_l0.grad)
-    torch.testing.assert_close(own.cell.weight_hh.grad, reference.weight_hh_l0.grad)
-    # Each of torch's two biases has the gradient of our one.
-    torch.testing.assert_close(own.cell.bias.grad, reference.bias_ih_l0.grad)
-    torch.testing.assert_close(own.cell.bias.grad, reference.bias_hh_l0.grad)
+    assert_gradients_are_those_of(reference, own.cell)
 
 
 def test_a_deeper_layer_can_be_copied():
     stack = nn.RNN(5, 7, num_layers=2, batch_first=True)
-    cells = RNNCell(5, 7), RNNCell(7, 7)
-    for number, cell in enumerate(cells):
-        cell.copy_from(stack, number)
-    x = torch.randn(2, 4, 5)
-    hidden, _ = Unrolled(cells[0])(x)
-    torch.testing.assert_close(Unrolled(cells[1])(hidden)[0], stack(x)[0])
+    assert_two_layers_can_be_copied(stack, (RNNCell(5, 7), RNNCell(7, 7)))
 
 
 def test_two_halves_with_the_state_handed_over_are_the_whole(both):

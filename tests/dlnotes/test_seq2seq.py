@@ -9,17 +9,12 @@ import torch
 from torch.nn import functional as F
 
 from dlnotes import cost
-from dlnotes.data.padded import PAD, Pairs, pair_up
+from dlnotes.data.padded import PAD, Pairs
 from dlnotes.recurrent.seq2seq import ContextDecoder, Encoder, gru_seq2seq
-from dlnotes.recurrent.teacher_forcing import batch_loss, evaluate, fit, mask, masked_losses
+from dlnotes.recurrent.teacher_forcing import evaluate, fit, mask, masked_losses
 
 from .learning import assert_every_parameter_has_a_gradient
-
-
-def small() -> Pairs:
-    generator = torch.Generator().manual_seed(0)
-    rows = [torch.randint(4, 10, (n,), generator=generator) for n in (5, 2, 1, 3)]
-    return pair_up(rows, [row.flip(0) for row in rows])
+from .sequences import assert_same_loss_and_gradients, assert_selected_rows_go_on_alone, reversals
 
 
 def test_counts_of_the_reference() -> None:
@@ -43,7 +38,7 @@ def test_shapes_of_the_reference() -> None:
 def test_padding_does_not_change_the_encoding(layers: int) -> None:
     torch.manual_seed(0)
     encoder = Encoder(10, 8, 16, layers).eval()
-    pairs = small()
+    pairs = reversals()
     together = encoder(pairs.source, pairs.source_lengths)
     longer = encoder(F.pad(pairs.source, (0, 3), value=PAD), pairs.source_lengths)
     torch.testing.assert_close(longer.state, together.state)
@@ -57,7 +52,7 @@ def test_padding_does_not_change_the_encoding(layers: int) -> None:
 
 def test_without_lengths_the_last_state_would_depend_on_the_padding() -> None:
     torch.manual_seed(0)
-    encoder, pairs = Encoder(10, 8, 16), small()
+    encoder, pairs = Encoder(10, 8, 16), reversals()
     unpacked, _ = encoder.gru(encoder.embedding(pairs.source))
     packed = encoder(pairs.source, pairs.source_lengths)
     assert (unpacked[2, -1] - packed.state[-1, 2]).abs().max() > 0.01
@@ -67,7 +62,7 @@ def test_without_lengths_the_last_state_would_depend_on_the_padding() -> None:
 def test_step_by_step_equals_teacher_forcing(layers: int) -> None:
     torch.manual_seed(0)
     net = gru_seq2seq(10, 10, embedding=8, hidden=16, layers=layers).eval()
-    pairs = small()
+    pairs = reversals()
     whole = net(pairs.source, pairs.source_lengths, pairs.inputs)
     state = net.start(pairs.source, pairs.source_lengths)
     for t in range(pairs.inputs.shape[1]):
@@ -77,12 +72,8 @@ def test_step_by_step_equals_teacher_forcing(layers: int) -> None:
 
 def test_selecting_rows_of_a_state_is_decoding_these_rows() -> None:
     torch.manual_seed(0)
-    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16, layers=2), small()
-    state = net.start(pairs.source, pairs.source_lengths)
-    logits, _ = net.decoder(pairs.inputs, state)
-    rows = torch.tensor([3, 0, 0])
-    chosen, _ = net.decoder(pairs.inputs[rows], state.select(rows))
-    torch.testing.assert_close(chosen, logits[rows])
+    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16, layers=2), reversals()
+    assert_selected_rows_go_on_alone(net, pairs)
 
 
 def test_masked_losses_of_the_reference() -> None:
@@ -93,7 +84,7 @@ def test_masked_losses_of_the_reference() -> None:
 
 def test_the_masked_mean_is_cross_entropy_that_ignores_padding() -> None:
     torch.manual_seed(0)
-    pairs = small()
+    pairs = reversals()
     logits = torch.randn(*pairs.target.shape, 10, requires_grad=True)
     ours = masked_losses(logits, pairs.target, pairs.target_lengths).sum() / pairs.target_lengths.sum()
     theirs = F.cross_entropy(logits.flatten(0, 1), pairs.target.flatten(), ignore_index=PAD)
@@ -107,20 +98,15 @@ def test_the_mask_is_true_up_to_the_length() -> None:
 
 def test_padding_of_the_target_changes_neither_loss_nor_gradient() -> None:
     torch.manual_seed(0)
-    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16), small()
+    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16), reversals()
     target = F.pad(pairs.target, (0, 4), value=PAD)
     padded = Pairs(pairs.source, pairs.source_lengths, target, pairs.target_lengths)
-    results = []
-    for batch in (pairs, padded):
-        loss, tokens = batch_loss(net, batch)
-        results.append((loss, tokens, *torch.autograd.grad(loss, list(net.parameters()))))
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs)
+    assert_same_loss_and_gradients(net, pairs, padded)
 
 
 def test_the_score_does_not_depend_on_the_batch_size() -> None:
     torch.manual_seed(0)
-    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16), small()
+    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=16), reversals()
     assert evaluate(net, pairs, batch_size=1) == pytest.approx(evaluate(net, pairs), rel=1e-5)
     assert evaluate(net, pairs) == pytest.approx(math.log(10), abs=0.3)
     assert net.training
@@ -128,7 +114,7 @@ def test_the_score_does_not_depend_on_the_batch_size() -> None:
 
 def test_four_pairs_are_learnt_by_heart() -> None:
     torch.manual_seed(0)
-    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=32), small()
+    net, pairs = gru_seq2seq(10, 10, embedding=8, hidden=32), reversals()
     seen: list[int] = []
     record = fit(
         net, pairs, pairs, epochs=80, lr=0.02, batch_size=4, on_epoch=lambda _, epoch: seen.append(epoch)
@@ -141,4 +127,4 @@ def test_four_pairs_are_learnt_by_heart() -> None:
 
 def test_no_epoch_is_an_error() -> None:
     with pytest.raises(ValueError, match="epochs 至少是 1"):
-        fit(gru_seq2seq(10, 10, embedding=8, hidden=16), small(), small(), epochs=0, lr=0.01)
+        fit(gru_seq2seq(10, 10, embedding=8, hidden=16), reversals(), reversals(), epochs=0, lr=0.01)
