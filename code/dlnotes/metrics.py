@@ -59,3 +59,9 @@ class Spread:
 
     def __format__(self, spec: str) -> str:
         return f"{self.mean:{spec}} ± {self.std:{spec}}"
+
+
+def over_seeds(values: Iterable[float], spec: str = ".3f") -> str:
+    """几个种子的同一项：只有一个写数，多于一个写均值 ± 标准差；一个也没有时抛出 ``ValueError``。"""
+    values = list(values)
+    return f"{values[0]:{spec}}" if len(values) == 1 else f"{Spread.of(values):{spec}}"

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlnotes.recurrent.marked import Answerer, sequences
+from dlnotes.recurrent.marked import sequences
+from dlnotes.recurrent.recall import Reader
 
 
 def test_only_the_first_step_is_marked_and_it_is_the_answer():
@@ -31,7 +32,7 @@ def test_a_question_without_a_step_is_refused():
 
 def test_one_batch_is_learned_by_heart():
     torch.manual_seed(0)
-    model = Answerer(nn.GRU(5, 16, batch_first=True), 16)
+    model = Reader(nn.GRU(5, 16, batch_first=True), 16)
     x, answers = sequences(64, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(100):

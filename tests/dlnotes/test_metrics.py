@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dlnotes.metrics import Spread, accuracy, confusion_matrix
+from dlnotes.metrics import Spread, accuracy, confusion_matrix, over_seeds
 
 
 def test_accuracy_is_the_share_of_right_answers():
@@ -37,3 +37,10 @@ def test_spread_shows_mean_and_sample_deviation():
 def test_one_value_has_no_spread():
     with pytest.raises(ValueError, match="至少要两个数"):
         Spread.of([1.0])
+
+
+def test_one_seed_is_a_number_and_several_are_a_spread():
+    assert over_seeds([0.8]) == "0.800"
+    assert over_seeds((x for x in (0.8, 0.9, 1.0)), ".2f") == "0.90 ± 0.10"
+    with pytest.raises(ValueError, match="至少要两个数"):
+        over_seeds([])

@@ -5,7 +5,7 @@
 """
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 
 def sequences(
@@ -25,21 +25,3 @@ def sequences(
     x.scatter_(2, shown[:, :, None], 1)
     x[:, 0, -1] = 1
     return x, shown[:, 0]
-
-
-class Answerer(nn.Module):
-    """读完一段再作答：循环层最后一步的输出接一个线性层。
-
-    形状:
-        x: (B, T, D)。
-        返回值: (B, ``symbols``) 的 logits。
-    """
-
-    def __init__(self, core: nn.Module, hidden: int, symbols: int = 4) -> None:
-        super().__init__()
-        self.core = core
-        self.head = nn.Linear(hidden, symbols)
-
-    def forward(self, x: Tensor) -> Tensor:
-        outputs, _ = self.core(x)
-        return self.head(outputs[:, -1])

@@ -32,14 +32,14 @@ class Reader(nn.Module):
     """读完整段，由最后一步的输出给出答案。
 
     形状:
-        x: (N, T, 8)。
-        返回值: (N, 4)，logits。
+        x: (N, T, D)。
+        返回值: (N, ``answers``)，logits。
     """
 
-    def __init__(self, core: nn.Module, hidden: int) -> None:
+    def __init__(self, core: nn.Module, hidden: int, answers: int = KEYS) -> None:
         super().__init__()
         self.core = core
-        self.head = nn.Linear(hidden, KEYS)
+        self.head = nn.Linear(hidden, answers)
 
     def forward(self, x: Tensor) -> Tensor:
         outputs, _ = self.core(x)
