@@ -46,7 +46,7 @@ DATA = "requirements-data.txt"
 NEEDED = {
     "site": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx"),
     "run": ("mkdocs", "material", "mkdocs_jupyter", "pymdownx", "torch", "torchvision", "ipykernel"),
-    "test": ("pytest", "playwright", "hypothesis", "autocorrect_py", "torch", "ipykernel", "ruff"),
+    "test": ("pytest", "xdist", "playwright", "hypothesis", "autocorrect_py", "torch", "ipykernel", "ruff"),
 }
 INPUTS = (
     "code",
@@ -641,7 +641,12 @@ def test(options: argparse.Namespace) -> int:
                 raise Failed(f"{tool} found something; see above")
         site(options)
     _ensure_browser()
-    return subprocess.run([sys.executable, "-m", "pytest", *options.pytest], cwd=ROOT, check=False).returncode
+    # Everything at once: a worker a core, each with one thread, each file whole on one of them.
+    workers = str(min(os.cpu_count() or 1, 4))
+    arguments = options.pytest or ["-n", workers, "--dist", "loadfile"]
+    env = os.environ if options.pytest else {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 
 # ---- the environment --------------------------------------------------------------------------------------
