@@ -121,6 +121,7 @@ def fit(
     next_sentence: bool = True,
     warmup: float = 0.1,
     max_norm: float = 1.0,
+    probability: float = 0.15,
     every: int | None = None,
     seed: int = 0,
 ) -> PretrainingRecord:
@@ -129,7 +130,7 @@ def fit(
     学习率先线性升到 ``lr``，再线性降到 0。
 
     参数:
-        mix: 选中的词元怎样换，见 ``mask_tokens``；每次取批都重新选。
+        probability, mix: 选多少、选中的怎样换，见 ``mask_tokens``；每次取批都重新选。
         next_sentence: 假时损失里没有下一句那一项。
         warmup: 前多大比例的步数用来预热。
         every: 每这么多步验证一次；不给就只在最后验证。
@@ -152,26 +153,24 @@ def fit(
         if len(rows) < batch_size:
             rows = torch.randperm(len(train), generator=random)
         batch, rows = train.select(rows[:batch_size]), rows[batch_size:]
-        masked = mask_tokens(batch.inputs.tokens, model.vocabulary_size, mix=mix, generator=random)
-        words, following = model(hide(batch.inputs, masked).to(device), masked.chosen.to(device))
-        losses = torch.stack(
-            [
-                F.cross_entropy(words, masked.answers.to(device)),
-                F.cross_entropy(following, batch.is_next.to(device)),
-            ]
+        masked = mask_tokens(
+            batch.inputs.tokens, model.vocabulary_size, probability=probability, mix=mix, generator=random
         )
+        words, following = model(hide(batch.inputs, masked).to(device), masked.chosen.to(device))
+        masked_loss = F.cross_entropy(words, masked.answers.to(device))
+        next_loss = F.cross_entropy(following, batch.is_next.to(device))
         optimizer.zero_grad()
-        (losses.sum() if next_sentence else losses[0]).backward()
+        (masked_loss + next_loss if next_sentence else masked_loss).backward()
         nn.utils.clip_grad_norm_(model.parameters(), max_norm)
         optimizer.step()
         schedule.step()
-        history.append(losses.detach())
+        history.append(torch.stack([masked_loss, next_loss]).detach())
         seconds += time.perf_counter() - started
         if step == steps or (every and step % every == 0):
             scores[step] = evaluate(model, val)
     model.eval()
-    masked_loss, next_loss = torch.stack(history).T.tolist()
-    return PretrainingRecord(tuple(masked_loss), tuple(next_loss), scores, seconds)
+    first, second = torch.stack(history).T.tolist()
+    return PretrainingRecord(tuple(first), tuple(second), scores, seconds)
 
 
 def rise_and_fall(step: int, steps: int, warmup: float) -> float:
