@@ -115,3 +115,10 @@ def test_a_pooled_sentence_is_its_first_token_through_tanh():
     states, pooled = model(torch.randint(20, (2, 6)))
     torch.testing.assert_close(pooled, model.pooler.dense(states[:, 0]).tanh())
     assert pooled.shape == (2, 16)
+
+
+def test_with_the_norm_first_the_output_is_normalised_once_more():
+    encoder = tiny(norm_first=True)
+    assert count_parameters(encoder) - count_parameters(tiny()) == 2 * 16
+    states = encoder(torch.randint(20, (2, 6)))
+    torch.testing.assert_close(states.mean(2), torch.zeros(2, 6), atol=1e-5, rtol=0)

@@ -50,6 +50,7 @@ class BERTEncoder(nn.Module):
     参数:
         hidden: 前馈网络中间的宽度；不给就是 4 倍 ``width``。
         causal: 真时每个词元只看得见自己与左边，用作对照；参数个数不变。
+        norm_first: 真时换成 pre-norm，末尾另加一个归一化；论文是 post-norm。
         longest, norm: 见 ``Embeddings``。
 
     形状:
@@ -69,15 +70,24 @@ class BERTEncoder(nn.Module):
         dropout: float = 0.1,
         norm: bool = True,
         causal: bool = False,
+        norm_first: bool = False,
         activation: type[nn.Module] = nn.GELU,
     ) -> None:
         super().__init__()
         self.causal = causal
         self.embeddings = Embeddings(vocabulary_size, width, longest=longest, dropout=dropout, norm=norm)
         self.layers = nn.ModuleList(
-            EncoderLayer(width, heads, hidden or 4 * width, dropout=dropout, activation=activation)
+            EncoderLayer(
+                width,
+                heads,
+                hidden or 4 * width,
+                dropout=dropout,
+                norm_first=norm_first,
+                activation=activation,
+            )
             for _ in range(layers)
         )
+        self.norm = nn.LayerNorm(width) if norm_first else nn.Identity()
         self.apply(initialize)
 
     def forward(
@@ -90,7 +100,8 @@ class BERTEncoder(nn.Module):
         mask = self.visible(x.shape[1], lengths, x.device)
         for layer in self.layers:
             x = layer(x, mask)
-        return x
+        y: Tensor = self.norm(x)
+        return y
 
     def visible(self, steps: int, lengths: Tensor | None, device: torch.device) -> Tensor | None:
         """各层共用的掩码，真 = 看得见；没有填充又不是因果的，就不需要。"""
