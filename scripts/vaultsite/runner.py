@@ -142,8 +142,8 @@ def session_options(settings: Settings, how: How) -> dict[str, Any]:
         "PYTHONHASHSEED": "0",
         # Threads that wait by spinning make training ten times slower as soon as anything else runs.
         "OMP_WAIT_POLICY": "PASSIVE",
-        # glibc learns to keep freed blocks of up to 32 MiB on its heap, where what training keeps of each step
-        # pins them: logits of a large vocabulary once grew by 700 MiB an epoch. From 4 MiB on they go back.
+        # glibc learns to keep freed blocks of up to 32 MiB on its heap, where what training keeps of each
+        # step pins them: a large vocabulary's logits grew by 700 MiB an epoch. From 4 MiB on they go back.
         "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
     }
     if how.jobs > 1:
