@@ -1,9 +1,10 @@
-"""Shared by the package's tests: the data, loaded once; no DLNOTES settings; a stand-in for the network."""
+"""Shared by the package's tests: data loaded once, no DLNOTES settings, a seed, a stand-in for the net."""
 
 import io
 from collections.abc import Callable, Mapping
 
 import pytest
+import torch
 
 from dlnotes.data import locate
 from dlnotes.data.fashion_mnist import FashionMNIST, load
@@ -18,6 +19,11 @@ def fashion() -> FashionMNIST:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DLNOTES_PROFILE", raising=False)
     monkeypatch.delenv("DLNOTES_DEVICE", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_random_numbers_whatever_ran_before() -> None:
+    torch.manual_seed(0)
 
 
 @pytest.fixture

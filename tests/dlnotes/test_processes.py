@@ -84,7 +84,7 @@ def test_what_cannot_be_imported_is_refused_before_anything_starts(
             return rank
 
         in_cell.__module__ = "__main__"
-        monkeypatch.delattr(__main__, "__file__")
+        monkeypatch.delattr(__main__, "__file__", raising=False)
         function = in_cell
     with pytest.raises(ValueError, match="要能从模块里导入"):
         run_processes(function, 1)
