@@ -6,6 +6,8 @@ from dlnotes.attention.bert import BERT, BERTEncoder, Embeddings, Pooler
 from dlnotes.attention.pretraining import MaskedLMHead, Pretraining
 from dlnotes.cost import count_parameters
 
+from .parity import copy_layer
+
 
 def tiny(**options: object) -> BERTEncoder:
     torch.manual_seed(0)
@@ -37,16 +39,8 @@ def test_the_encoder_agrees_with_torch_after_copying_weights():
         2,
         enable_nested_tensor=False,
     ).eval()
-    with torch.no_grad():
-        for a, b in zip(ours.layers, theirs.layers, strict=True):
-            parts = a.attention.query, a.attention.key, a.attention.value
-            b.self_attn.in_proj_weight.copy_(torch.cat([p.weight for p in parts]))
-            b.self_attn.in_proj_bias.copy_(torch.cat([p.bias for p in parts]))
-            b.self_attn.out_proj.load_state_dict(a.attention.output.state_dict())
-            b.linear1.load_state_dict(a.feed_forward.expand.state_dict())
-            b.linear2.load_state_dict(a.feed_forward.reduce.state_dict())
-            b.norm1.load_state_dict(a.around_attention.norm.state_dict())
-            b.norm2.load_state_dict(a.around_feed_forward.norm.state_dict())
+    for a, b in zip(ours.layers, theirs.layers, strict=True):
+        copy_layer(a, b)
     tokens, lengths = torch.randint(20, (3, 8)), torch.tensor([8, 5, 2])
     segments = torch.randint(2, (3, 8))
     padding = torch.arange(8) >= lengths[:, None]

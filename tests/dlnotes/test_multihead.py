@@ -10,17 +10,13 @@ from torch.nn import functional as F
 from dlnotes import cost
 from dlnotes.attention.multihead import MultiHeadAttention, causal_mask, extend, padding_mask
 
+from .parity import copy_attention
+
 
 def copied(ours: MultiHeadAttention, *, bias: bool) -> nn.MultiheadAttention:
     width = ours.query.in_features
     theirs = nn.MultiheadAttention(width, ours.heads, bias=bias, batch_first=True)
-    with torch.no_grad():
-        parts = (ours.query, ours.key, ours.value)
-        theirs.in_proj_weight.copy_(torch.cat([p.weight for p in parts]))
-        theirs.out_proj.weight.copy_(ours.output.weight)
-        if bias:
-            theirs.in_proj_bias.copy_(torch.cat([p.bias for p in parts]))
-            theirs.out_proj.bias.copy_(ours.output.bias)
+    copy_attention(ours, theirs)
     return theirs
 
 

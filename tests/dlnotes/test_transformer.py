@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from dlnotes import cost
 from dlnotes.attention.gpt import CausalTransformer
 from dlnotes.attention.layers import DecoderLayer, EncoderLayer, FeedForward
-from dlnotes.attention.multihead import MultiHeadAttention, causal_mask, padding_mask
+from dlnotes.attention.multihead import causal_mask, padding_mask
 from dlnotes.attention.positional import PositionalEncoding
 from dlnotes.attention.transformer import DecoderState, Embedding, Transformer, noam
 from dlnotes.data.padded import PAD, Pairs, pair_up
@@ -23,29 +23,7 @@ from dlnotes.recurrent.language_model import LanguageModel, fit, generate, perpl
 from dlnotes.recurrent.teacher_forcing import batch_loss, evaluate
 
 from .learning import assert_every_parameter_has_a_gradient
-
-
-def copy_attention(ours: MultiHeadAttention, theirs: nn.MultiheadAttention) -> None:
-    parts = (ours.query, ours.key, ours.value)
-    theirs.in_proj_weight.copy_(torch.cat([p.weight for p in parts]))
-    theirs.in_proj_bias.copy_(torch.cat([p.bias for p in parts]))
-    theirs.out_proj.load_state_dict(ours.output.state_dict())
-
-
-@torch.no_grad()
-def copy_layer(ours: nn.Module, theirs: nn.Module) -> None:
-    arounds = [ours.around_attention]
-    copy_attention(ours.attention, theirs.self_attn)
-    if isinstance(ours, DecoderLayer):
-        copy_attention(ours.cross, theirs.multihead_attn)
-        arounds.append(ours.around_cross)
-    arounds.append(ours.around_feed_forward)
-    theirs.linear1.load_state_dict(ours.feed_forward.expand.state_dict())
-    theirs.linear2.load_state_dict(ours.feed_forward.reduce.state_dict())
-    for number, around in enumerate(arounds, 1):
-        around.norm.weight.uniform_(0.5, 1.5)
-        around.norm.bias.uniform_(-1, 1)
-        getattr(theirs, f"norm{number}").load_state_dict(around.norm.state_dict())
+from .parity import copy_layer
 
 
 def options(norm_first: bool) -> dict[str, object]:
