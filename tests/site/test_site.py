@@ -9,9 +9,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+import build
 from browsing import FOLDER, LENET, ROOT, SITE, Visit
+from projects import write
 
 HOME = f"{FOLDER}导航/"
 PAGES = ["", HOME, LENET, f"{FOLDER}24 深度卷积神经网络 AlexNet/", "code/dlnotes/train/"]
@@ -188,13 +190,15 @@ def test_what_names_a_note_without_a_link_is_offered_below_the_backlinks() -> No
         assert "<mark>" in text[text.index('class="backlinks mentions"') :]
 
 
-def test_drafts_say_so(visit: Visit) -> None:
-    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / FOLDER).glob("*.md")}
-    drafts = [path.stem for path, text in texts.items() if "\nstatus: draft\n" in text]
-    if not drafts:
-        pytest.skip("every note is written")
-    page = visit.open(f"{FOLDER}{drafts[0]}/")
+def test_drafts_say_so(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault, out = tmp_path / "vault", tmp_path / "site"
+    write(vault, {"begun.md": "---\nstatus: draft\n---\n# Begun\n", "written.md": "# Written\n"})
+    monkeypatch.setenv("VAULTSITE_CACHE", str(tmp_path / "cache"))
+    assert build.main(["site", "--vault", str(vault), "--out", str(out)]) == 0
+    page.set_content((out / "begun/index.html").read_text(encoding="utf-8"))
     expect(page.locator(".note-draft")).to_have_text("撰写中")
+    page.set_content((out / "written/index.html").read_text(encoding="utf-8"))
+    expect(page.locator(".note-draft")).to_have_count(0)
 
 
 class _Addresses(HTMLParser):
