@@ -289,6 +289,10 @@ def verify(options: argparse.Namespace) -> int:
         failures += failed
         if failed:
             continue
+        for cell in runs[note.path].cells:
+            if cell.missed:
+                place = _place(cell.missed, workspace.settings)
+                print(f"warning: {place} (measured here, and not compared)", file=sys.stderr)
         if not is_cheap:
             _say(
                 f"verify   {note.name}: runs through in the quick profile; its record is {profile} "

@@ -26,11 +26,14 @@ def differences(note: Note, record: Record, run: NoteRun) -> list[Problem]:
     """Return each cell whose outputs in *run* are not those of *record*, within tolerance.
 
     A cell that says ``varies``, and inline values of names that it sets, may print any numbers: it measures
-    time. Pictures are compared by their kind.
+    time. One whose assertion did not hold stopped there, and is not compared. Pictures are compared by their
+    kind.
     """
     loose = _names_that_vary(note)
     found = []
     for cell, then, now in zip(note.cells, record.cells, run.cells, strict=True):
+        if now.missed:
+            continue
         if what := _difference(then.outputs, now, is_loose=_varies(cell, loose)):
             found.append(Problem(note.path, cell.line, f"cell {cell.index} does not reproduce: {what}"))
     return found

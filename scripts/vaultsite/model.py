@@ -210,10 +210,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class CellRun:
-    """What a cell gave: its outputs (a value's text for an inline cell) and its time in seconds."""
+    """What a cell gave: its outputs (a value's text for an inline cell) and its time in seconds.
+
+    *missed* is the assertion about a measurement that did not hold on this machine, where a run forgives it.
+    """
 
     outputs: tuple[Output, ...]
     seconds: float
+    missed: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,14 +79,18 @@ def run_notes(
 def run_for_comparison(
     workspace: Workspace, notes: Iterable[Note], how: How, progress: Progress | None = None
 ) -> tuple[dict[VaultPath, NoteRun], list[CellFailed]]:
-    """Run *notes* and record nothing; return what they gave, and what failed."""
+    """Run *notes* and record nothing; return what they gave, and what failed.
+
+    What a note asserts about its measurements may fail here: it says so in its cell's *missed*.
+    """
     runs: dict[VaultPath, NoteRun] = {}
     failed: list[CellFailed] = []
 
     def done(note: Note, run: NoteRun) -> None:
         runs[note.path] = run
 
-    _run_all(workspace.settings, list(notes), how, progress or Silent(), done, failed.append)
+    board = progress or Silent()
+    _run_all(workspace.settings, list(notes), how, board, done, failed.append, forgives=True)
     return runs, failed
 
 
@@ -97,6 +101,8 @@ def _run_all(
     progress: Progress,
     done: Callable[[Note, NoteRun], None],
     failed: Callable[[CellFailed], None],
+    *,
+    forgives: bool = False,
 ) -> None:
     stop = threading.Event()
 
@@ -108,6 +114,7 @@ def _run_all(
                     note,
                     on_cell=lambda cell, seconds: progress.cell(note, cell, seconds),
                     stop=stop,
+                    forgives=forgives,
                     **session_options(settings, how),
                 )
         except CellFailed:

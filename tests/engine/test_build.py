@@ -206,6 +206,35 @@ def test_a_changed_cell_is_stale_and_not_published(make_vault: MakeVault, tmp_pa
     assert build_site(vault, tmp_path / "out").returncode == 0
 
 
+def test_verify_fails_on_what_does_not_reproduce_and_forgives_a_busy_machine(
+    make_vault: MakeVault, tmp_path: Path
+) -> None:
+    busy, wrong = tmp_path / "busy", tmp_path / "wrong"
+    measure = f"import os\nseconds = 9 if os.path.exists({str(busy)!r}) else 1\nassert seconds < 2"
+    count = f"print(41 if os.path.exists({str(wrong)!r}) else 61_706)"
+    note = f"# A\n\n```python live varies\n{measure}\n```\n\n```python live\n{count}\n```\n"
+    vault = make_vault({"a.md": note})
+    assert build("run", "--vault", vault).returncode == 0
+    before = snapshot(vault)
+
+    same = build("verify", "--vault", vault)
+    assert same.returncode == 0, same.stderr
+    assert "a: 2 cells, 0 differ from the record" in same.stdout
+    assert "warning" not in same.stderr
+
+    busy.touch()
+    forgiven = build("verify", "--vault", vault)
+    assert forgiven.returncode == 0, forgiven.stderr
+    assert "a.md:6: cell 1 raised AssertionError (measured here, and not compared)" in forgiven.stderr
+    assert build("run", "--force", "--vault", vault).returncode == 1
+
+    wrong.touch()
+    differs = build("verify", "--vault", vault)
+    assert differs.returncode == 1
+    assert "a.md:10: cell 2 does not reproduce: 41, recorded is 61706" in differs.stderr
+    assert snapshot(vault) == before
+
+
 def test_every_failing_note_is_reported_and_the_others_are_recorded(make_vault: MakeVault) -> None:
     broken = "# B\n\n```python live\nx = 1\nx / 0\n```\n"
     vault = make_vault({"a.md": CELL, "b.md": broken, "c.md": broken})

@@ -153,3 +153,16 @@ def test_no_kernel_outlives_its_note() -> None:
     alive = [p for p in psutil.Process().children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
     assert alive == []
     assert sys.executable
+
+
+def test_a_measurement_that_comes_out_otherwise_is_forgiven_only_where_it_is_asked_for() -> None:
+    measured = note(live("seconds = 3\nprint(seconds)\nassert seconds < 2", "varies"), live("seconds + 1"))
+    assert "AssertionError" in failure(measured).problem.message
+    forgiven = run_note(measured, forgives=True)
+    assert [str(cell.missed or "") for cell in forgiven.cells] == [
+        "笔记.md:6: cell 1 raised AssertionError",
+        "",
+    ]
+    assert texts(forgiven) == [[("stdout", "3")], [("display", "4")]]
+    assert "AssertionError" in failure(note(live("assert 3 < 2")), forgives=True).problem.message
+    assert "NameError" in failure(note(live("no", "varies")), forgives=True).problem.message
