@@ -6,9 +6,12 @@ AISTATS 2010，式 (12) 与 (16)；He et al., "Delving Deep into Rectifiers", IC
 """
 
 import math
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def fans(weight: Tensor) -> tuple[int, int]:
@@ -51,6 +54,14 @@ def xavier_uniform(weight: Tensor) -> Tensor:
     """就地填成 Xavier 均匀分布，界是 √(6 / (fan_in + fan_out))，返回同一个张量。"""
     bound = uniform_bound(xavier_variance(*fans(weight)))
     return weight.uniform_(-bound, bound)
+
+
+def xavier_matrices(module: Module) -> Module:
+    """就地把各层的权重矩阵（二维的参数）都填成 Xavier 均匀分布，返回同一个模块；偏置与归一化不动。"""
+    for parameter in module.parameters():
+        if parameter.ndim == 2:
+            xavier_uniform(parameter)
+    return module
 
 
 @torch.no_grad()

@@ -58,3 +58,15 @@ def test_the_default_of_torch_is_a_third_of_what_the_forward_pass_needs(make):
 
 def test_equal_fans_make_xavier_half_of_he():
     assert init.he_variance(64) == 2 * init.xavier_variance(64, 64)
+
+
+def test_xavier_fills_every_matrix_and_nothing_else():
+    layer = nn.TransformerEncoderLayer(64, 4, 256)
+    kept = {name: p.clone() for name, p in layer.named_parameters()}
+    assert init.xavier_matrices(layer) is layer
+    for name, p in layer.named_parameters():
+        if p.ndim < 2:
+            assert torch.equal(p, kept[name]), name
+        else:
+            bound = (6 / sum(p.shape)) ** 0.5
+            assert 0.95 * bound < p.abs().max() <= bound, name

@@ -27,8 +27,8 @@ def pool(states: Tensor, lengths: Tensor, how: Pool = "cls") -> Tensor:
     """(B, T, D) 的各词元 → (B, D) 的整句：取第一个词元 ``[CLS]``，或者不算填充的平均。"""
     if how == "cls":
         return states[:, 0]
-    kept = torch.arange(states.shape[1], device=states.device) < lengths[:, None]  # (B, T)
-    return (states * kept[..., None]).sum(dim=1) / lengths[:, None]
+    kept = padding_mask(lengths, states.shape[1]).mT  # (B, T, 1)
+    return (states * kept).sum(dim=1) / lengths[:, None]
 
 
 class SentenceHead(nn.Module):
@@ -73,8 +73,8 @@ class SpanHead(nn.Module):
         self.output = nn.Linear(width, 2)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        padding = torch.arange(states.shape[1], device=states.device) >= lengths[:, None]
-        return self.output(self.dropout(states)).masked_fill(padding[..., None], -math.inf)
+        padding = ~padding_mask(lengths, states.shape[1]).mT  # (B, T, 1)
+        return self.output(self.dropout(states)).masked_fill(padding, -math.inf)
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
