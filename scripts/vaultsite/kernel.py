@@ -150,6 +150,7 @@ class Kernel:
             kernel_name="note",
             kernel_spec_manager=_one_spec(python),
             connection_file=str(Path(self._folder.name) / "kernel.json"),
+            **_sockets(Path(self._folder.name)),
         )
         self._manager = manager
         whole = {
@@ -274,6 +275,12 @@ class Watch:
                 for each in reversed(family):
                     each.kill()
                 return
+
+
+def _sockets(folder: Path) -> dict[str, str]:
+    """Say that kernel and client talk by files of their own: two kernels that start at the same moment in
+    two processes can be given the same free TCP port, and then one never answers. Windows has ports only."""
+    return {} if sys.platform == "win32" else {"transport": "ipc", "ip": str(folder / "socket")}
 
 
 def _one_spec(python: str) -> Any:
