@@ -22,6 +22,8 @@ IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif")
 VIDEOS = (".mp4", ".webm", ".ogv", ".mov", ".mkv")
 AUDIOS = (".mp3", ".wav", ".ogg", ".m4a", ".flac", ".3gp")
 SIZE = re.compile(r"(\d+)(?:x(\d+))?")
+CLOSING = re.compile(r"[。，、；：？！）」』》”’,.;:?)]{1,3}")
+"""What may not begin a line, though browsers break a line between a formula and it."""
 PREFIX = re.compile(r"(?:[ \t]*>)*[ \t]*")
 LANGUAGE_OF_PLAIN = "python"
 DEEPEST_EMBED = 5
@@ -62,7 +64,7 @@ class Writer(Protocol):
     def live(self, cell: Cell, outputs: Outputs | None) -> str: ...
     def value(self, cell: Cell, outputs: Outputs | None) -> str: ...
     def code(self, embed: CodeEmbed, snippet: Snippet) -> str: ...
-    def math(self, math: Math) -> str: ...
+    def math(self, math: Math, mark: str) -> str: ...
     def tag(self, tag: Tag) -> str: ...
     def link(self, link: Link, target: Target) -> str: ...
     def tail(self, link: Link, target: Target) -> str: ...
@@ -90,10 +92,14 @@ def expand(note: Note, writer: Writer, around: Surroundings, part: tuple[int, in
             text = writer.code(embed, around.snippets[embed.symbol])
             edits.append((embed.start, embed.end, _block(text, embed.prefix)))
     for math in note.maths:
-        text = writer.math(math)
-        if math.display:
-            text = _inset(text, math.prefix, note.body, math.start, math.end)
-        edits.append((math.start, math.end, text))
+        mark = CLOSING.match(note.body, math.end)
+        if math.display or mark is None:
+            text = writer.math(math, "")
+            if math.display:
+                text = _inset(text, math.prefix, note.body, math.start, math.end)
+            edits.append((math.start, math.end, text))
+        else:
+            edits.append((math.start, mark.end(), writer.math(math, mark[0])))
     for link, target in zip(note.links, around.resolver.targets(note), strict=True):
         if start <= link.start < end:
             edits.append(_link(note, link, target, writer, around))
@@ -178,8 +184,8 @@ class PlainWriter:
     def code(self, embed: CodeEmbed, snippet: Snippet) -> str:  # noqa: ARG002
         return _fence(f"# {snippet.path}:{snippet.first_line}\n{snippet.source}", LANGUAGE_OF_PLAIN)
 
-    def math(self, math: Math) -> str:
-        return f"$$\n{math.tex}\n$$" if math.display else f"${math.tex}$"
+    def math(self, math: Math, mark: str) -> str:
+        return f"$$\n{math.tex}\n$$" if math.display else f"${math.tex}${mark}"
 
     def tag(self, tag: Tag) -> str:
         return f"\\#{tag.name}"

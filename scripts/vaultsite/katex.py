@@ -19,8 +19,19 @@ from typing import Any
 Formula = tuple[str, bool]
 """The TeX between the dollar signs, and whether it stands on lines of its own."""
 
+LONGEST_WHOLE = 24
+"""Characters of TeX that a formula of several parts may have and still not be broken across lines."""
 SCRIPT = Path(__file__).parents[1] / "theme" / "katex.mjs"
 SITE_FOLDER = "assets/dlnotes/vendor/katex"
+
+
+def inline_math(tex: str, rendered: str, mark: str) -> str:
+    """Return a formula in a line, with the closing *mark* that follows it on the same line."""
+    formula = f'<span class="math inline">{rendered}</span>'
+    if not mark:
+        return formula
+    is_short = rendered.count('class="base"') < 2 or len(tex) <= LONGEST_WHOLE
+    return f'<span class="unbroken">{formula}{mark}</span>' if is_short else formula + mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from vaultsite.expand import (
     link_text,
     part_of,
 )
+from vaultsite.katex import inline_math
 from vaultsite.links import Target
 from vaultsite.model import Cell, CodeEmbed, Link, Math, Note, Output, Tag, VaultPath
 from vaultsite.pictures import fill_in, size_of_data
@@ -200,11 +201,11 @@ class HtmlWriter:
             more = f" 等 {len(others)} 篇" if len(others) > 4 else ""
             yield f"也见于：{shown}{more}"
 
-    def math(self, math: Math) -> str:
+    def math(self, math: Math, mark: str) -> str:
         rendered = self.around.math.get((math.tex, math.display), html.escape(math.tex))
         if math.display:
             return self.stash(f'<div class="math display" data-search-exclude>{rendered}</div>')
-        return self.stash(f'<span class="math inline">{rendered}</span>')
+        return self.stash(inline_math(math.tex, rendered, mark))
 
     def tag(self, tag: Tag) -> str:
         return self.stash(_anchor(self.around.tag_url(tag.name), f"#{tag.name}", "", "tag"))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaultsite.expand import IMAGES, Outputs, PlainWriter, Surroundings, expand, image_size
+from vaultsite.katex import inline_math
 from vaultsite.links import Target
 from vaultsite.model import Cell, Link, Math, Note, Output, VaultPath
 
@@ -136,13 +137,13 @@ class _NotebookWriter(PlainWriter):
     def value(self, cell: Cell, outputs: Outputs | None) -> str:  # noqa: ARG002
         return "".join(o.data.get("text/plain", "") for o in outputs or ()) or "…"
 
-    def math(self, math: Math) -> str:
+    def math(self, math: Math, mark: str) -> str:
         if self.shown is None:
-            return super().math(math)
+            return super().math(math, mark)
         rendered = self.around.math.get((math.tex, math.display), math.tex)
         if math.display:
             return self.shown.keep(f'<span class="math display" tabindex="0">{rendered}</span>')
-        return self.shown.keep(f'<span class="math inline">{rendered}</span>')
+        return self.shown.keep(inline_math(math.tex, rendered, mark))
 
     def link(self, link: Link, target: Target) -> str:
         path = target.path

@@ -68,8 +68,8 @@ class SearchWriter:
     def code(self, embed: CodeEmbed, snippet: Snippet) -> str:  # noqa: ARG002
         return _verbatim(snippet.source)
 
-    def math(self, math: Math) -> str:
-        return _verbatim(math.tex)
+    def math(self, math: Math, mark: str) -> str:
+        return _verbatim(math.tex) + mark
 
     def link(self, link: Link, target: Target) -> str:
         if link.embed and target.path is not None and target.path not in self.around.resolver.vault.notes:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rendering import render, surroundings, vault_with
 from vaultsite.expand import PlainWriter, expand
+from vaultsite.katex import inline_math
 from vaultsite.markdown import output_html
 from vaultsite.model import Output, VaultPath
 from vaultsite.svg import SMALL, embedded_pictures, inline_svg
@@ -43,6 +44,21 @@ def test_an_inline_value_stands_in_its_sentence() -> None:
     page = render("共 `= f'{n:,}'` 个", outputs=lambda _: [SHOWN])
     assert ">61,706</span> 个" in page
     assert "f&#x27;{n:,}&#x27;" in page
+
+
+def test_a_mark_after_a_formula_never_begins_a_line() -> None:
+    page = render("宽是 $x_2 - x_1$。另有 $y$ 与 $z$）。")
+    whole = '<span class="unbroken"><span class="math inline">{}</span>{}</span>'
+    assert whole.format("x_2 - x_1", "。") in page
+    assert '<span class="math inline">y</span> 与' in page
+    assert whole.format("z", "）。") in page
+
+
+def test_a_long_formula_may_be_broken_and_keeps_its_mark() -> None:
+    base = '<span class="base">x</span>'
+    assert inline_math("x", base, "，").startswith('<span class="unbroken">')
+    long = inline_math("x = " + " + ".join("abcdefghi"), base * 9, "，")
+    assert long == f'<span class="math inline">{base * 9}</span>，'
 
 
 def test_a_cell_in_a_callout_stays_inside_it() -> None:
