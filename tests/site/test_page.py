@@ -95,6 +95,26 @@ def test_pages_are_kept_as_pictures_to_look_at(scheme: Visit, width: int) -> Non
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_line_begins_with_the_mark_after_a_formula(visit: Visit, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = visit.open(LONGEST)
+    open_all(page)
+    together, apart = page.evaluate("""() => {
+      const found = [...document.querySelectorAll("article .unbroken")].filter((e) => e.offsetParent);
+      const apart = found.filter((whole) => {
+        const mark = document.createRange();
+        mark.selectNode(whole.lastChild);
+        const formula = whole.firstElementChild.getBoundingClientRect();
+        return mark.getBoundingClientRect().left < formula.left;
+      });
+      return [found.length, apart.map((whole) => whole.textContent)];
+    }""")
+    assert together > 20
+    assert apart == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.parametrize("path", [HOME, LENET, LONGEST])
 def test_the_first_visit_of_a_note_costs_little(visit: Visit, path: str) -> None:
     costs: dict[str, int] = {}
