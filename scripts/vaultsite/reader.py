@@ -23,6 +23,7 @@ from vaultsite.terms import terms
 
 FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 STOP = re.compile(r"[。！？；]|[.!?](?=\s)")
+INLINE_VALUE = re.compile(r"`=[^`\n]*(?:`|$)")
 MARKS = re.compile(
     r"^(?:[ \t]*>)*[ \t]*(?:\[![^\]]*\][-+]?[ \t]*|#{1,6}[ \t]+|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?)?"
 )
@@ -307,8 +308,11 @@ def excerpt(body: str, sentence: tuple[int, int], span: tuple[int, int]) -> str:
 
 
 def readable(markdown: str) -> str:
-    """One sentence of Markdown as a reader hears it: no list mark, no quote sign, no table rule."""
-    text = MARKS.sub("", markdown)
+    """One sentence of Markdown as a reader hears it: no list mark, no quote sign, no table rule.
+
+    For an inline value, which only its own page knows, stands an ellipsis.
+    """
+    text = MARKS.sub("", INLINE_VALUE.sub("…", markdown))
     text = plain_text(text)
     return CELL_RULE.sub(" · ", text.strip("| ")) if "|" in text else text
 

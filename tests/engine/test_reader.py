@@ -77,6 +77,13 @@ def test_each_link_knows_the_sentence_that_it_stands_in() -> None:
     assert note.sentences == ("再看 a，很好！", "乙 · c")
 
 
+def test_a_sentence_leaves_out_what_only_its_own_page_can_compute() -> None:
+    note = note_from_text(
+        VaultPath("n.md"), "降到 `= f\"{x['甲']:.2f}\"`（`= n` 步），见 [[a]] 的 `code`。\n"
+    )
+    assert note.sentences == ("降到 …（… 步），见 a 的 code。",)
+
+
 def test_a_long_sentence_is_cut_around_its_link_and_never_through_another() -> None:
     before = "很长的话，" * 16 + "[[前面的一篇很长很长的笔记的名字]]" * 2 + "、" + "再说几句，" * 15
     text = before + "见 [[a]]" + "又一句，" * 40
