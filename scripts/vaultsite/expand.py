@@ -92,14 +92,12 @@ def expand(note: Note, writer: Writer, around: Surroundings, part: tuple[int, in
             text = writer.code(embed, around.snippets[embed.symbol])
             edits.append((embed.start, embed.end, _block(text, embed.prefix)))
     for math in note.maths:
-        mark = CLOSING.match(note.body, math.end)
-        if math.display or mark is None:
-            text = writer.math(math, "")
-            if math.display:
-                text = _inset(text, math.prefix, note.body, math.start, math.end)
-            edits.append((math.start, math.end, text))
-        else:
-            edits.append((math.start, mark.end(), writer.math(math, mark[0])))
+        closing = None if math.display else CLOSING.match(note.body, math.end)
+        mark = closing[0] if closing else ""
+        text = writer.math(math, mark)
+        if math.display:
+            text = _inset(text, math.prefix, note.body, math.start, math.end)
+        edits.append((math.start, math.end + len(mark), text))
     for link, target in zip(note.links, around.resolver.targets(note), strict=True):
         if start <= link.start < end:
             edits.append(_link(note, link, target, writer, around))
