@@ -23,7 +23,7 @@ from vaultsite.terms import terms
 
 FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 STOP = re.compile(r"[。！？；]|[.!?](?=\s)")
-INLINE_VALUE = re.compile(r"`=[^`\n]*(?:`|$)")
+INLINE_VALUE = re.compile(r"`= [^`\n]*(?:`|$)")
 MARKS = re.compile(
     r"^(?:[ \t]*>)*[ \t]*(?:\[![^\]]*\][-+]?[ \t]*|#{1,6}[ \t]+|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?)?"
 )

@@ -80,6 +80,7 @@ def test_each_link_knows_the_sentence_that_it_stands_in() -> None:
 def test_a_sentence_leaves_out_what_only_its_own_page_can_compute() -> None:
     note = note_from_text(VaultPath("n.md"), "降到 `= f'{x:.2f}'`（`= n` 步），见 [[a]] 的 `code`。\n")
     assert note.sentences == ("降到 …（… 步），见 a 的 code。",)
+    assert note_from_text(VaultPath("n.md"), "赋值用 `=`，见 [[a]]。\n").sentences == ("赋值用 =，见 a。",)
 
 
 def test_a_long_sentence_is_cut_around_its_link_and_never_through_another() -> None:
