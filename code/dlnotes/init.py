@@ -56,16 +56,24 @@ def xavier_uniform(weight: Tensor) -> Tensor:
     return weight.uniform_(-bound, bound)
 
 
-def xavier_matrices(module: Module) -> Module:
-    """就地把各层的权重矩阵（二维的参数）都填成 Xavier 均匀分布，返回同一个模块；偏置与归一化不动。"""
-    for parameter in module.parameters():
-        if parameter.ndim == 2:
-            xavier_uniform(parameter)
-    return module
-
-
 @torch.no_grad()
 def he_normal(weight: Tensor) -> Tensor:
     """就地填成 He 正态分布 N(0, 2 / fan_in)，返回同一个张量。"""
     fan_in, _ = fans(weight)
     return weight.normal_(0, math.sqrt(he_variance(fan_in)))
+
+
+def init_xavier(model: Module) -> Module:
+    """就地把卷积与全连接的权重换成 Xavier 均匀分布，返回同一个模型；偏置与归一化不变。"""
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            xavier_uniform(module.weight)
+    return model
+
+
+def init_he(model: Module) -> Module:
+    """就地把卷积的权重换成 He 正态分布，返回同一个模型；ResNet 的论文 §3.4 用它。"""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            he_normal(module.weight)
+    return model

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dlnotes.data import scenes
+from dlnotes.vision import detection
 from dlnotes.vision import grid_detector as grid
 from dlnotes.vision.average_precision import average_precisions
 from dlnotes.vision.boxes import area
@@ -77,12 +78,12 @@ def test_padding_is_not_an_object():
 def test_flipping_twice_is_nothing_and_padding_stays():
     made = scenes.make("train", 6, size=64)
     turned = torch.tensor([True, False, True, True, False, True])
-    images, targets = grid.flipped(made.images, made.targets, turned)
+    images, targets = detection.flipped(made.images, made.targets, turned)
     assert torch.equal(images[1], made.images[1])
     assert torch.equal(images[0], made.images[0].flip(-1))
     assert (targets[made.targets[..., 0] < 0] == -1).all()
     torch.testing.assert_close(area(targets[..., 1:]), area(made.targets[..., 1:]))
-    again, back = grid.flipped(images, targets, turned)
+    again, back = detection.flipped(images, targets, turned)
     assert torch.equal(again, made.images)
     torch.testing.assert_close(back, made.targets)
 
@@ -91,7 +92,9 @@ def test_a_batch_is_learnt_by_heart():
     made = scenes.make("train", 8, size=64, smallest=0.3, max_objects=2)
     torch.manual_seed(0)
     model = grid.GridDetector(5, width=32)
-    losses = grid.train(model, made.images, made.targets, epochs=80, batch_size=8, augment=None)
+    losses = detection.fit(
+        model, made.images, made.targets, grid.loss, epochs=80, lr=1e-2, batch_size=8, augment=None
+    )
     assert losses[-1] < losses[0] / 10
     found = grid.detect(model, made.images)
     assert average_precisions(found, made.lists(), 5).nanmean() > 0.8
@@ -105,7 +108,8 @@ def test_training_is_the_same_twice():
 
     def run() -> list[float]:
         torch.manual_seed(0)
-        return grid.train(grid.GridDetector(5, width=16), made.images, made.targets, epochs=1, batch_size=4)
+        model = grid.GridDetector(5, width=16)
+        return detection.fit(model, made.images, made.targets, grid.loss, epochs=1, lr=1e-2, batch_size=4)
 
     assert run() == run()
 

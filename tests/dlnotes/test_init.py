@@ -60,13 +60,21 @@ def test_equal_fans_make_xavier_half_of_he():
     assert init.he_variance(64) == 2 * init.xavier_variance(64, 64)
 
 
-def test_xavier_fills_every_matrix_and_nothing_else():
-    layer = nn.TransformerEncoderLayer(64, 4, 256)
-    kept = {name: p.clone() for name, p in layer.named_parameters()}
-    assert init.xavier_matrices(layer) is layer
-    for name, p in layer.named_parameters():
-        if p.ndim < 2:
-            assert torch.equal(p, kept[name]), name
+@pytest.mark.parametrize(
+    ("fill", "kinds", "variance"),
+    [
+        (init.init_xavier, (nn.Conv2d, nn.Linear), lambda fans: init.xavier_variance(*fans)),
+        (init.init_he, (nn.Conv2d,), lambda fans: init.he_variance(fans[0])),
+    ],
+)
+def test_a_whole_model_is_filled_and_the_rest_of_it_stays(fill, kinds, variance):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(50, 60), nn.Conv2d(12, 64, 5), nn.BatchNorm2d(64), nn.Linear(300, 200))
+    kept = {name: p.clone() for name, p in model.named_parameters()}
+    assert fill(model) is model
+    for name, p in model.named_parameters():
+        layer = model[int(name[0])]
+        if isinstance(layer, kinds) and p.ndim > 1:
+            assert p.var().item() == pytest.approx(variance(init.fans(p)), rel=0.05), name
         else:
-            bound = (6 / sum(p.shape)) ** 0.5
-            assert 0.95 * bound < p.abs().max() <= bound, name
+            assert torch.equal(p, kept[name]), name

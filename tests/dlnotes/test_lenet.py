@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from dlnotes.convnets.conv import avg_pool2d, max_pool2d
-from dlnotes.convnets.lenet import LeNet, init_xavier, lenet_bn, lenet_scratch
+from dlnotes.convnets.lenet import LeNet, lenet_bn, lenet_scratch
 from dlnotes.convnets.lenet1998 import c3_parameters, c3_table, original_parameters
 from dlnotes.cost import count_macs, count_parameters
+from dlnotes.init import init_xavier
 
 from .learning import assert_every_parameter_has_a_gradient, last_loss
 

@@ -11,9 +11,9 @@ from dlnotes.convnets.resnet_cifar import (
     PreActBlock,
     ZeroPadding,
     gradient_norms,
-    init_he,
 )
 from dlnotes.cost import count_macs, count_parameters
+from dlnotes.init import init_he
 
 
 @pytest.mark.parametrize(("n", "parameters"), [(3, 269_722), (9, 853_018), (18, 1_727_962)])

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from dlnotes.data.text import UNKNOWN, RandomBatches, SequentialBatches, Vocabulary, split
+from dlnotes.data.text import UNKNOWN, RandomBatches, RowBatches, SequentialBatches, Vocabulary, split
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -98,3 +98,23 @@ def test_a_text_too_short_for_one_batch_is_refused(kind):
     with pytest.raises(ValueError, match="才凑得出一批"):
         kind(torch.arange(20), 4, 5)
     assert list(kind(torch.arange(25), 4, 5, generator=seeded()))
+
+
+def test_rows_come_once_each_in_order_or_shuffled_anew_every_round():
+    ids = 10 * torch.arange(7)[:, None] + torch.arange(4)
+    plain = RowBatches(ids, 3)
+    assert not plain.carry
+    assert [len(inputs) for inputs, _ in plain] == [3, 3, 1]
+    assert torch.equal(torch.cat([inputs for inputs, _ in plain]), ids[:, :-1])
+    assert torch.equal(torch.cat([targets for _, targets in plain]), ids[:, 1:])
+    shuffled = RowBatches(ids, 3, generator=seeded(1))
+    rounds = [torch.cat([inputs for inputs, _ in shuffled]) for _ in range(2)]
+    assert not torch.equal(*rounds)
+    for inputs in rounds:
+        assert torch.equal(inputs[inputs[:, 0].argsort()], ids[:, :-1])
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1)])
+def test_rows_without_a_next_token_are_refused(shape):
+    with pytest.raises(ValueError, match="T ≥ 1"):
+        RowBatches(torch.zeros(shape, dtype=torch.long), 2)

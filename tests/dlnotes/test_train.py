@@ -7,8 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from dlnotes.convnets.lenet import LeNet, init_xavier, lenet_bn
+from dlnotes.convnets.lenet import LeNet, lenet_bn
 from dlnotes.data.batch import batches, take
+from dlnotes.init import init_xavier
 from dlnotes.lab import set_seed
 from dlnotes.train import evaluate, evaluating, fit, predict
 

@@ -8,14 +8,11 @@ Proc. IEEE 86(11), 1998, §II-B；层名同图 2。
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from dlnotes.convnets.conv import avg_pool2d, conv2d
-
-Model = TypeVar("Model", bound=nn.Module)
 
 
 class LeNet(nn.Module):
@@ -56,18 +53,6 @@ class LeNet(nn.Module):
         x = self.activation(self.c5(x))  # (N, 120)
         x = self.activation(self.f6(x))  # (N, 84)
         return self.output(x)
-
-
-def init_xavier(model: Model) -> Model:
-    """就地把卷积与全连接的权重换成 Xavier 均匀分布，返回同一个模型；偏置不变。
-
-    论文：Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    AISTATS 2010，式 (16)。
-    """
-    for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.xavier_uniform_(module.weight)
-    return model
 
 
 def lenet_scratch(

@@ -138,17 +138,6 @@ class CifarNet(nn.Module):
         return self.fc(self.pool(x).flatten(1))
 
 
-def init_he(model: nn.Module) -> nn.Module:
-    """就地把卷积的权重换成 He 正态分布（方差 2 / 输入个数），返回同一个模型；论文 §3.4 用它。
-
-    论文：He et al., "Delving Deep into Rectifiers", ICCV 2015，式 (10)。
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    return model
-
-
 def gradient_norms(model: CifarNet, x: Tensor, labels: Tensor) -> list[float]:
     """做一次前向与反向（训练状态），返回损失对每个块的输入的梯度的范数，从前往后；模型的梯度不留下。
 

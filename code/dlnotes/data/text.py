@@ -1,4 +1,4 @@
-"""文本变成整数：词表，按位置划分，顺序的与随机的小批量。
+"""文本变成整数：词表，按位置划分，顺序的、随机的与一行一条的小批量。
 
 词元可以是字符，也可以是词：这里只要求它们是字符串。
 """
@@ -137,6 +137,29 @@ class RandomBatches:
             window = chosen[:, None] + torch.arange(self.steps + 1)  # (B, T + 1)
             tokens = self.ids[window]
             yield tokens[:, :-1], tokens[:, 1:]
+
+
+class RowBatches:
+    """一行一条：各条一样长、互不相干的短文本（如七言绝句），``batch_size`` 条一批，末一批可以不满。
+
+    参数:
+        ids: (N, T + 1)，每条的编号；不是两维或不足两列时抛出 ``ValueError``。
+        generator: 给出时，每一轮打乱次序；不给就照原来的次序。
+    """
+
+    carry = False
+
+    def __init__(self, ids: Tensor, batch_size: int, *, generator: Generator | None = None) -> None:
+        if ids.ndim != 2 or ids.shape[1] < 2:
+            raise ValueError(f"应是 (N, T + 1) 的编号，T ≥ 1，得到 {tuple(ids.shape)}")
+        self.ids, self.batch_size, self.generator = ids, batch_size, generator
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.arange(len(self.ids))
+        if self.generator:
+            order = torch.randperm(len(order), generator=self.generator)
+        for rows in order.split(self.batch_size):
+            yield self.ids[rows, :-1], self.ids[rows, 1:]
 
 
 def _offset(steps: int, generator: Generator | None) -> int:

@@ -1,4 +1,4 @@
-"""训练与使用检测器：SSD 与 YOLO 共用这一个循环，只有损失与解码不同。"""
+"""训练与使用检测器：格子检测器、SSD 与 YOLO 共用这一个循环，只有损失与解码不同。"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,24 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from dlnotes.train import device_of, evaluating
-from dlnotes.vision.grid_detector import flipped
+from dlnotes.vision.boxes import flip
 from dlnotes.vision.nms import select
 
 Loss = Callable[[Any, Tensor], Tensor]  # (网络的输出, (N, M, 5) 的标注) → 标量
+Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # (图, 标注, 翻不翻) → (图, 标注)
 Decode = Callable[[Any], tuple[Tensor, Tensor]]  # 网络的输出 → (N, A, 4) 的框，(N, A, K) 的分数
+
+
+def flipped(images: Tensor, targets: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
+    """把 ``turned`` 为真的图左右翻转，框跟着翻，补的 −1 不动。
+
+    形状:
+        images: (N, 3, H, W)；targets: (N, M, 5)；turned: (N,)，布尔。
+    """
+    images = torch.where(turned[:, None, None, None], images.flip(-1), images)
+    mirrored = torch.cat([targets[..., :1], flip(targets[..., 1:], images.shape[-1])], dim=-1)
+    change = turned[:, None] & (targets[..., 0] >= 0)
+    return images, torch.where(change[..., None], mirrored, targets)
 
 
 def fit(
@@ -27,11 +40,14 @@ def fit(
     batch_size: int = 32,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    augment: Augment | None = flipped,
 ) -> list[float]:
-    """就地训练，返回每步的损失；一半的图左右翻转，框跟着翻；学习率先升后降（OneCycle）。
+    """就地训练，返回每步的损失；学习率先升后降（OneCycle）。
 
     参数:
-        seed: 决定样本的次序与翻转；初始化用全局随机数。
+        seed: 决定样本的次序与增广；初始化用全局随机数。
+        augment: 以 ``augment(images, targets, turned)`` 调用，``turned`` 里每张图以一半的概率为真；
+            默认把它们左右翻转，框跟着翻。
 
     形状:
         images: (N, 3, H, W)；targets: (N, M, 5)，−1 是补的。
@@ -43,8 +59,9 @@ def fit(
     losses: list[Tensor] = []
     for _ in range(epochs):
         for chosen in torch.randperm(len(images), generator=order).split(batch_size):
-            turned = torch.rand(len(chosen), generator=order) < 0.5
-            inputs, wanted = flipped(images[chosen], targets[chosen], turned)
+            inputs, wanted = images[chosen], targets[chosen]
+            if augment:
+                inputs, wanted = augment(inputs, wanted, torch.rand(len(chosen), generator=order) < 0.5)
             value = loss(model(inputs.to(device)), wanted.to(device))
             optimizer.zero_grad()
             value.backward()

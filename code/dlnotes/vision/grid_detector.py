@@ -5,20 +5,15 @@
 差异：YOLO 的结尾是全连接，每格两个框；这里全是卷积，图的大小只要是 ``STRIDE`` 的倍数。
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam
-from torch.optim.lr_scheduler import OneCycleLR
 from torchvision.ops import batched_nms
 
 from dlnotes.train import device_of, evaluating
-from dlnotes.vision.boxes import area, center_to_corner, clip, corner_to_center, flip
-
-# (images, targets, turned) → (images, targets)
-Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+from dlnotes.vision.boxes import area, center_to_corner, clip, corner_to_center
 
 STRIDE = 8  # 一格的边长，像素
 BOX_UNIT = 24.0  # 框的宽高以它为单位再取对数，像素；取常见的大小，输出才从 0 附近学起
@@ -140,59 +135,6 @@ def detect(
                 order = batched_nms(boxes, best, labels, overlap)
                 results.append({"boxes": boxes[order], "labels": labels[order], "scores": best[order]})
     return results
-
-
-def flipped(images: Tensor, targets: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
-    """把 ``turned`` 为真的图左右翻转，框跟着翻，补的 −1 不动。
-
-    形状:
-        images: (N, 3, H, W)；targets: (N, M, 5)；turned: (N,)，布尔。
-    """
-    images = torch.where(turned[:, None, None, None], images.flip(-1), images)
-    mirrored = torch.cat([targets[..., :1], flip(targets[..., 1:], images.shape[-1])], dim=-1)
-    change = turned[:, None] & (targets[..., 0] >= 0)
-    return images, torch.where(change[..., None], mirrored, targets)
-
-
-def train(
-    model: nn.Module,
-    images: Tensor,
-    targets: Tensor,
-    *,
-    epochs: int,
-    lr: float = 1e-2,
-    batch_size: int = 32,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    augment: Augment | None = flipped,
-) -> list[float]:
-    """就地训练，返回每步的损失；学习率先升后降（OneCycle），``seed`` 决定次序与增广。
-
-    参数:
-        augment: 以 ``augment(images, targets, turned)`` 调用，``turned`` 里每张图以一半的概率为真；
-            默认把它们左右翻转，框跟着翻。
-
-    形状:
-        images: (N, 3, H, W)；targets: (N, M, 5)。
-    """
-    model.to(device).train()
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = Adam(model.parameters(), lr=lr)
-    schedule = OneCycleLR(optimizer, lr, total_steps=epochs * -(-len(images) // batch_size))
-    losses: list[Tensor] = []
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(images), generator=generator).split(batch_size):
-            inputs, wanted = images[chosen].to(device), targets[chosen].to(device)
-            if augment:
-                turned = (torch.rand(len(chosen), generator=generator) < 0.5).to(device)
-                inputs, wanted = augment(inputs, wanted, turned)
-            value = loss(model(inputs), wanted)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(value.detach())
-    return torch.stack(losses).tolist()
 
 
 def random_guesses(
