@@ -70,9 +70,8 @@ def open_all(page: Page) -> None:
     page.evaluate(WALK)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")], indirect=["scheme"])
 @pytest.mark.parametrize("path", [HOME, LENET, LONGEST, NOTEBOOK, *DRAFTS_AND_LISTS])
-@pytest.mark.parametrize("width", [360, 1440])
 def test_axe_finds_nothing(scheme: Visit, path: str, width: int) -> None:
     scheme.page.set_viewport_size({"width": width, "height": 900})
     page = scheme.open(path)
