@@ -168,7 +168,8 @@ def fit(
     """
     if epochs < 1 or count < 1:
         raise ValueError(f"轮数与样本数至少是 1，得到 {epochs} 与 {count}")
-    optimizer = AdamW(groups(model, lr, head=head, ratio=ratio))
+    # 两千多万个参数，一步只看十几句：逐个张量更新要占三分之一的时间，fused 把它压到十分之一。
+    optimizer = AdamW(groups(model, lr, head=head, ratio=ratio), fused=True)
     total = epochs * math.ceil(count / batch_size)
     schedule = LambdaLR(optimizer, lambda step: rise_and_fall(step, total, warmup))
     learned = [p for p in model.parameters() if p.requires_grad]
