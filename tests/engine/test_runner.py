@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -66,6 +67,15 @@ def test_two_notes_run_at_the_same_time_and_each_is_told_of(tmp_path: Path) -> N
         assert steps == [("note", False), *cells, ("note", True)]
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """What is started from here heeds Ctrl-C even when the tests run behind a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_leaves_finished_records_whole_and_ends_every_process(tmp_path: Path) -> None:
     vault = tmp_path / "docs"
     slow = "import os, pathlib, time\npathlib.Path('PID').write_text(str(os.getpid()))\ntime.sleep(600)"
