@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import batched_nms
 
-from dlnotes.train import device_of, evaluating
-from dlnotes.vision.boxes import area, center_to_corner, clip, corner_to_center
+from dlnotes.vision import detection
+from dlnotes.vision.boxes import area, center_to_corner, corner_to_center
 
 STRIDE = 8  # 一格的边长，像素
 BOX_UNIT = 24.0  # 框的宽高以它为单位再取对数，像素；取常见的大小，输出才从 0 附近学起
@@ -112,29 +111,10 @@ def decode(outputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def detect(
-    model: nn.Module, images: Tensor, *, least: float = 0.05, overlap: float = 0.5, batch_size: int = 64
+    model: nn.Module, images: Tensor, *, least: float = 0.05, overlap: float = 0.5
 ) -> list[dict[str, Tensor]]:
-    """新的图进，框出：解码，去掉低分的，同一类里重叠的只留分数最高的（NMS）；结果在 CPU 上。
-
-    参数:
-        least: 分数至少这么高才留。
-        overlap: 同一类的两个框交并比超过它，就算同一个物体。
-
-    形状:
-        images: (N, 3, H, W)，取值 [0, 1]；返回值: 一张图一个字典，``boxes`` (n, 4)、``labels`` (n,)、
-            ``scores`` (n,)，分数从高到低。
-    """
-    H, W = images.shape[-2:]
-    device, results = device_of(model), []
-    with evaluating(model), torch.no_grad():
-        for batch in images.split(batch_size):
-            for boxes, scores in zip(*decode(model(batch.to(device)).cpu()), strict=True):
-                best, labels = scores.max(dim=1)
-                kept = best >= least
-                boxes, best, labels = clip(boxes[kept], H, W), best[kept], labels[kept]
-                order = batched_nms(boxes, best, labels, overlap)
-                results.append({"boxes": boxes[order], "labels": labels[order], "scores": best[order]})
-    return results
+    """新的图进，框出：解码之后由 ``nms.select`` 挑；参数、形状与返回值同 ``detection.detect``。"""
+    return detection.detect(model, images, decode, least=least, overlap=overlap)
 
 
 def random_guesses(
